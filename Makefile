@@ -1,0 +1,1 @@
+# OffGrid: `make run` opens the workstation, `make test` runs every test. See README.md.

@@ -1,0 +1,1 @@
+"""SQLite: one connection owner, append-only migrations, a change log."""

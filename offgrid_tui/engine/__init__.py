@@ -1,0 +1,1 @@
+"""llama.cpp behind a socket: contract, client, host, worker, build."""

@@ -1,0 +1,1 @@
+"""Runs in the engine's own Python: imports nothing of ours but the contract."""

@@ -1,0 +1,1 @@
+"""Who may speak outward: the one place that says no."""

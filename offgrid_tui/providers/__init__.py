@@ -1,0 +1,1 @@
+"""Who may answer: the local engine first."""

@@ -1,0 +1,1 @@
+"""Typed settings: defaults < file < environment < flags, and where each value came from."""
