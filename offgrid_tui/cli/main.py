@@ -1,0 +1,80 @@
+"""Parses the command line and hands over to one command; prints every error the same way."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from offgrid_tui import __version__
+from offgrid_tui.foundation.errors import ExitCode, OffGridError
+from offgrid_tui.foundation.text import clean
+
+# Command -> (module, help). A module has `add_arguments(parser)` and `run(args) -> int`, and is imported only when
+# its command was given: loading all of them would cost `--help` what it exists to save.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "open": ("offgrid_tui.cli.open", "open the workstation (what `offgrid` alone does)"),
+    "ask": ("offgrid_tui.cli.ask", "ask a model one question, the answer on stdout"),
+    "engine": ("offgrid_tui.cli.engine", "the llama.cpp engine: info, build, log"),
+    "stop": ("offgrid_tui.cli.stop", "end the engine host and free its memory"),
+    "info": ("offgrid_tui.cli.info", "this machine in ten lines"),
+    "doctor": ("offgrid_tui.cli.doctor", "check everything and say the mend"),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        print(f"{self.prog}: {clean(message)}\nSee `{self.prog} --help`.", file=sys.stderr)
+        raise SystemExit(int(ExitCode.USAGE))
+
+
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The parser, with the arguments of `command` alone filled in (of all commands when it is None: for the docs)."""
+    parser = _Parser(
+        prog="offgrid",
+        description="The terminal workstation for local language models.",
+        epilog="Without a command the workstation opens. `offgrid COMMAND --help` says what a command takes.",
+    )
+    parser.add_argument("--version", action="version", version=f"offgrid {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    for name, (module, text) in COMMANDS.items():
+        sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if command is None or command == name:
+            importlib.import_module(module).add_arguments(sub)
+    return parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command; returns its exit code (see docs/cli.md)."""
+    words = list(argv)
+    if not words or words[0].startswith("-") and words[0] not in ("-h", "--help", "--version"):
+        words.insert(0, "open")  # `offgrid --model x` is `offgrid open --model x`
+    args = build_parser(words[0]).parse_args(words)
+    if args.command is None:
+        return int(ExitCode.USAGE)
+    try:
+        code = int(importlib.import_module(COMMANDS[args.command][0]).run(args))
+        sys.stdout.flush()
+        return code
+    except OffGridError as error:
+        print_error(error)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of a pipe has gone: end quietly, as other tools do, and keep Python from flushing into nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def print_error(error: OffGridError) -> None:
+    """Title, why and what to do next, on stderr."""
+    print(f"offgrid: {clean(error.title)}", file=sys.stderr)
+    for part in (error.detail, error.mend):
+        if part:
+            print("\n".join(f"  {line}" for line in clean(part).splitlines()), file=sys.stderr)
