@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from offgrid_tui.system.paths import Paths
+from tests.support import models
 
 
 @pytest.fixture
@@ -24,3 +25,15 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Paths]:
     monkeypatch.setenv("OFFGRID_HOME", str(tmp_path / "home"))
     yield Paths.from_environment()
     shutil.rmtree(runtime, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model whose answers depend on the prompt; see tests/support/models.py."""
+    return models.random_model(tmp_path_factory.mktemp("random"))
+
+
+@pytest.fixture(scope="session")
+def reciter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that answers `models.RECITATION`, whatever it is asked."""
+    return models.reciter_model(tmp_path_factory.mktemp("reciter"))
