@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any, Literal
 
 
-class TurnState(str, Enum):
+class TurnState(StrEnum):
     """A turn of the user is complete at once. An answer is running until it ends in one of the other three."""
 
     RUNNING = "running"
@@ -66,6 +67,22 @@ class Turn:
     parameters: dict[str, Any] | None = None  # sampling as sent
     figures: Figures = Figures()
     error: str | None = None  # title, detail and mend, as shown
+
+    def __post_init__(self) -> None:
+        if self.role != "assistant" and self.state is not TurnState.COMPLETE:
+            raise ValueError(f"a turn of role {self.role} is complete at once, never {self.state.value}")
+        if (self.error is not None) != (self.state is TurnState.FAILED):
+            raise ValueError(f"a failed turn has an error, and no other has one: {self.state.value}, {self.error!r}")
+
+    def moved(self, state: TurnState, **changes: Any) -> Turn:
+        """This turn in another state, and with `changes`.
+
+        Raises:
+            ValueError: LEGAL_MOVES has no such move.
+        """
+        if state not in LEGAL_MOVES[self.state]:
+            raise ValueError(f"a turn that is {self.state.value} can't become {state.value}")
+        return dataclasses.replace(self, state=state, **changes)
 
 
 @dataclass(frozen=True, slots=True)
