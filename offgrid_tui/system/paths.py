@@ -67,7 +67,7 @@ class Paths:
         if base and Path(base).is_dir() and len(base) < 60:
             runtime = Path(base) / "offgrid" / key
         else:
-            runtime = Path("/tmp") / f"offgrid-{os.getuid()}" / key  # noqa: S108 - made 0700 and its owner checked
+            runtime = Path("/tmp") / f"offgrid-{os.getuid()}" / key  # made 0700, and its owner checked, by runtime.py
         return cls(config, data, state, cache, runtime)
 
 
