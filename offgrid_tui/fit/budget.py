@@ -11,13 +11,8 @@ WARN = 5 / 6  # of the budget: at the default share of 60 % a model is tight fro
 
 
 def budget(self) -> float:
-        """The share of the memory that all models together may take, 0 to 1."""
-        ...
-
-    @property
-    def reserve(self) -> int:
-        """Bytes that are left to other programs."""
-        ...
+    """The share of the memory that all models together may take, 0 to 1."""
+    ...
 
 
 def budget(hardware: Hardware, settings: MemorySettings) -> Budget:
