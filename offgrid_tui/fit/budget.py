@@ -10,11 +10,6 @@ from offgrid_tui.settings.schema import MemorySettings
 WARN = 5 / 6  # of the budget: at the default share of 60 % a model is tight from half of the memory on
 
 
-def budget(self) -> float:
-    """The share of the memory that all models together may take, 0 to 1."""
-    ...
-
-
 def budget(hardware: Hardware, settings: MemorySettings) -> Budget:
     """The budget now. A cgroup's limit counts as the machine's memory where it is smaller."""
     memory = hardware.memory
