@@ -1,1 +1,1 @@
-"""SQLite: one connection owner, append-only migrations, a change log."""
+"""SQLite (apsw): one connection owner, append-only migrations, a change log that other processes follow."""

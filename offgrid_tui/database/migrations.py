@@ -1,0 +1,95 @@
+"""Every form that the database ever had, as the steps from one to the next.
+
+Append only. A step that was ever released is never edited: its checksum is stored in the databases that it made, and
+a database whose checksums differ is refused. To change the schema, add a `Migration` at the end, and to
+tests/database/test_migrations.py a line of data for the version before it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step. `name` is unique; `sql` is run in one transaction, with foreign keys checked at its end."""
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the SQL with its white space folded, so that indenting it anew changes nothing."""
+        return hashlib.sha256(" ".join(self.sql.split()).encode()).hexdigest()
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(
+        "conversations",
+        """
+        CREATE TABLE conversations (
+            id      TEXT PRIMARY KEY,
+            owner   TEXT NOT NULL DEFAULT 'local',
+            title   TEXT NOT NULL DEFAULT '',
+            created REAL NOT NULL,              -- Unix seconds
+            updated REAL NOT NULL,
+            leaf    TEXT REFERENCES turns (id) ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED,
+            model   TEXT,
+            system  TEXT NOT NULL DEFAULT ''
+        ) STRICT;
+        CREATE INDEX conversations_by_update ON conversations (owner, updated);
+        CREATE INDEX conversations_by_leaf ON conversations (leaf);
+
+        CREATE TABLE turns (
+            id           TEXT PRIMARY KEY,
+            owner        TEXT NOT NULL DEFAULT 'local',
+            conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+            parent       TEXT REFERENCES turns (id) ON DELETE CASCADE,
+            role         TEXT NOT NULL CHECK (role IN ('system', 'user', 'assistant')),
+            content      TEXT NOT NULL,
+            created      REAL NOT NULL,
+            state        TEXT NOT NULL DEFAULT 'complete'
+                         CHECK (state IN ('running', 'complete', 'stopped', 'failed')),
+            thinking     TEXT NOT NULL DEFAULT '',
+            model        TEXT,
+            model_name   TEXT,
+            quantisation TEXT,
+            provider     TEXT,
+            parameters   TEXT CHECK (json_valid(parameters)),
+            figures      TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(figures)),
+            error        TEXT,
+            writer       TEXT                   -- the process that writes a running answer (system/identity.py)
+        ) STRICT;
+        CREATE INDEX turns_by_conversation ON turns (conversation, created);
+        CREATE INDEX turns_by_parent ON turns (parent);
+        CREATE INDEX turns_running ON turns (writer) WHERE state = 'running';
+
+        CREATE TABLE state (
+            owner TEXT NOT NULL DEFAULT 'local',
+            key   TEXT NOT NULL,
+            value TEXT NOT NULL CHECK (json_valid(value)),
+            PRIMARY KEY (owner, key)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE load_history (
+            id        INTEGER PRIMARY KEY,
+            owner     TEXT NOT NULL DEFAULT 'local',
+            model     TEXT NOT NULL,            -- absolute path
+            file_size INTEGER NOT NULL,         -- bytes
+            options   TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(options)),
+            load_ms   REAL NOT NULL,
+            engine    TEXT NOT NULL DEFAULT '',
+            at        REAL NOT NULL
+        ) STRICT;
+        CREATE INDEX load_history_by_model ON load_history (model, at);
+
+        CREATE TABLE changes (
+            seq    INTEGER PRIMARY KEY AUTOINCREMENT,
+            topic  TEXT NOT NULL,
+            key    TEXT NOT NULL,
+            origin TEXT NOT NULL                -- the Database object that wrote it
+        ) STRICT;
+        """,
+    ),
+)
