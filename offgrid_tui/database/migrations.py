@@ -36,7 +36,8 @@ MIGRATIONS: tuple[Migration, ...] = (
             updated REAL NOT NULL,
             leaf    TEXT REFERENCES turns (id) ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED,
             model   TEXT,
-            system  TEXT NOT NULL DEFAULT ''
+            system  TEXT NOT NULL DEFAULT '',
+            deleted REAL                        -- Unix seconds; kept, so that deleting can be taken back
         ) STRICT;
         CREATE INDEX conversations_by_update ON conversations (owner, updated);
         CREATE INDEX conversations_by_leaf ON conversations (leaf);
