@@ -1,0 +1,67 @@
+"""Changes one setting in config.toml and nothing else: comments, order and spacing stay as the user wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from offgrid_tui.foundation.errors import DamagedError, UsageError
+from offgrid_tui.settings.load import read_table, unknown_key
+from offgrid_tui.settings.schema import KEYS_SECTION, SECTIONS, SettingProblem, rules
+from offgrid_tui.settings.values import BadValue, check_value
+from offgrid_tui.system.durable import atomic_write
+from offgrid_tui.system.locks import FileLock
+from offgrid_tui.system.paths import Paths
+
+
+def set_value(paths: Paths, key: str, value: Any) -> None:
+    """Write `value` under `key` ("engine.context"); None takes the line out, so that the default holds again.
+
+    The file (0600) is made with the first value. Another OffGrid that writes in the same moment is waited for.
+
+    Raises:
+        UsageError: no such setting, or a value that it cannot have; says the nearest.
+        DamagedError: the file is not valid TOML; it is left as it is.
+        BusyError: another process holds the lock.
+        OSError: the folder cannot be written.
+    """
+    section, _, name = key.partition(".")
+    if section != KEYS_SECTION or not name:
+        value = _checked(key, section, name, value)
+    import tomlkit  # 50 ms, and only for writing
+
+    with FileLock(paths.settings_file.with_name(".config.lock"), what="the configuration"):
+        match read_table(paths.settings_file):
+            case SettingProblem() as problem:
+                raise DamagedError(
+                    "the setting was not saved", detail=f"{problem.where}: {problem.what}.", mend=problem.mend
+                )
+            case None:
+                document = tomlkit.document()
+            case (_, text):
+                document = tomlkit.parse(text)
+        table = document.get(section)
+        if value is None:
+            if not isinstance(table, MutableMapping) or name not in table:
+                return
+            del table[name]
+        else:
+            if not isinstance(table, MutableMapping):
+                table = tomlkit.table()
+                document[section] = table
+            table[name] = list(value) if isinstance(value, tuple) else value
+        atomic_write(paths.settings_file, tomlkit.dumps(document))
+
+
+def _checked(key: str, section: str, name: str, value: Any) -> Any:
+    if section not in SECTIONS or name not in rules(section):
+        problem = unknown_key(key)
+        raise UsageError(
+            problem.what, mend=f"Did you mean {problem.nearest}?" if problem.nearest else "See docs/settings.md."
+        )
+    if value is None:
+        return None
+    try:
+        return check_value(section, name, value)
+    except BadValue as error:
+        raise UsageError(error.what, mend=f"The nearest is {error.nearest}." if error.nearest else "") from None
