@@ -1,115 +1,26 @@
 """The InferenceWorker: the one asyncio task under which every generation of this process runs.
 
-Each generation is a job: a child task that iterates the provider, and a bounded queue between it and whoever listens.
-A slow listener never loses text: pieces that wait are joined. A job that is cancelled ends for its listener at once,
+Each generation is a job: a child task that iterates the provider, and a mailbox between it and whoever listens, in
+which what waits for a slow listener is joined and never lost. A job that is cancelled ends for its listener at once,
 however long its provider takes to let go.
 """
 
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 
-from offgrid_tui.engine.contract import Done, ErrorCode, Event, Generate, LoadProgress, Prefill, Text
+from offgrid_tui.engine.contract import Done, ErrorCode, Event, Generate
 from offgrid_tui.engine.errors import EngineError
+from offgrid_tui.engine.mailbox import Mailbox, MailboxFull
 from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.foundation.events import Bus
 from offgrid_tui.providers.events import GenerationEnded, GenerationStarted
 from offgrid_tui.providers.protocol import Provider
 
 TASK_NAME = "InferenceWorker"
-MAX_WAITING = 256  # events of one job that may wait for its listener; then the provider waits too
 log = logging.getLogger(__name__)
-
-
-class EventQueue:
-    """Events on their way to one listener; holds at most `limit`, and joins what waits.
-
-    Adjacent pieces of text on one channel become one piece, newer progress replaces older. What can't be joined makes
-    the writer wait once the queue is full.
-    """
-
-    def __init__(self, limit: int = MAX_WAITING) -> None:
-        self._limit = limit
-        self._waiting: deque[Event] = deque()
-        self._pieces: list[str] = []  # the text of the last event, where that is a Text: joined when it is taken
-        self._changed = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-        self._end: EngineError | None = None
-        self._ended = False
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    async def put(self, event: Event) -> None:
-        """Add `event`; waits while the queue is full. Ignored once the queue has ended."""
-        if self._join(event):
-            return
-        while len(self._waiting) >= self._limit and not self._ended:
-            self._room.clear()
-            await self._room.wait()
-        if self._ended:
-            return
-        self._settle()
-        self._waiting.append(event)
-        if isinstance(event, Text):
-            self._pieces = [event.text]
-        self._changed.set()
-
-    def _join(self, event: Event) -> bool:
-        if not self._waiting or self._ended:
-            return self._ended
-        last = self._waiting[-1]
-        match last, event:
-            case (Text(), Text()) if last.channel == event.channel and last.index == event.index:
-                self._pieces.append(event.text)
-                self._waiting[-1] = event  # its tokens and time; the text follows in _settle
-                return True
-            case (LoadProgress(), LoadProgress()) if last.phase == event.phase:
-                self._waiting[-1] = event
-                return True
-            case (Prefill(), Prefill()):
-                self._waiting[-1] = event
-                return True
-        return False
-
-    def _settle(self) -> None:
-        """Give the last event the text of all pieces that were joined into it."""
-        if self._waiting and isinstance(last := self._waiting[-1], Text) and len(self._pieces) > 1:
-            self._waiting[-1] = dataclasses.replace(last, text="".join(self._pieces))
-            self._pieces = []
-
-    def end(self, error: EngineError | None = None) -> None:
-        """Nothing follows. The first call decides how; what waits is still delivered."""
-        if self._ended:
-            return
-        self._settle()
-        self._ended, self._end = True, error
-        self._changed.set()
-        self._room.set()
-
-    async def get(self) -> Event | None:
-        """The next event; None when the queue ended well.
-
-        Raises:
-            EngineError: the queue ended with it.
-        """
-        while not self._waiting:
-            if self._ended:
-                if self._end is not None:
-                    raise self._end
-                return None
-            self._changed.clear()
-            await self._changed.wait()
-        if len(self._waiting) == 1:
-            self._settle()
-        event = self._waiting.popleft()
-        self._room.set()
-        return event
 
 
 class Job:
@@ -120,7 +31,7 @@ class Job:
         self.request = request
         self.done: Done | None = None
         self.error: EngineError | None = None
-        self._queue = EventQueue()
+        self._mailbox = Mailbox()
         self._task: asyncio.Task[None] | None = None
         self._cancelled = False
 
@@ -145,8 +56,11 @@ class Job:
             EngineError: the request failed; CANCELLED where `cancel` ended it.
         """
         try:
-            while (event := await self._queue.get()) is not None:
-                yield event
+            while events := await self._mailbox.take():
+                for event in events:
+                    yield event
+            if self.error is not None:
+                raise self.error
         finally:
             self.cancel()
 
@@ -155,17 +69,14 @@ class Job:
         if self._cancelled:
             return
         self._task = asyncio.current_task()
-        events = self.provider.generate(self.request)
         try:
-            async for event in events:
-                await self._queue.put(event)
-                if isinstance(event, Done) and not self._cancelled:
-                    self.done = event
-                    self._queue.end()
+            await self._iterate()
             if self.done is None:
                 self._finish(_broken_off())
         except OffGridError as error:
             self._finish(_as_engine_error(error))
+        except MailboxFull:
+            self._finish(_unread())
         except asyncio.CancelledError:
             self._finish(EngineError(ErrorCode.CANCELLED, "The answer was stopped"))
             raise
@@ -173,6 +84,16 @@ class Job:
             if not self._cancelled:
                 log.exception("the provider %s failed", self.provider.name)
             self._finish(_unexpected(self.provider, error))
+
+    async def _iterate(self) -> None:
+        events = self.provider.generate(self.request)
+        try:
+            async for event in events:
+                if isinstance(event, Done) and not self._cancelled:
+                    self.done = event
+                self._mailbox.put(event)
+                if self.done is not None:
+                    self._mailbox.close()
         finally:
             if isinstance(events, AsyncGenerator):  # left in mid-answer: tell it now, not when it is collected
                 await events.aclose()
@@ -180,7 +101,7 @@ class Job:
     def _finish(self, error: EngineError) -> None:
         if self.error is None and self.done is None:
             self.error = error
-        self._queue.end(error)
+        self._mailbox.close()
 
 
 class InferenceWorker:
@@ -240,6 +161,14 @@ class InferenceWorker:
             self._bus.publish(
                 GenerationEnded(job.request, job.provider.name, len(self._jobs), job.done, job.error),
             )
+
+
+def _unread() -> EngineError:
+    return EngineError(
+        ErrorCode.INTERNAL,
+        "The answer grew faster than it was taken",
+        mend="Regenerate the answer; if it happens again, the log says more.",
+    )
 
 
 def _broken_off() -> EngineError:

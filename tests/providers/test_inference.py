@@ -23,7 +23,7 @@ from offgrid_tui.engine.errors import EngineError
 from offgrid_tui.foundation.errors import RefusedError
 from offgrid_tui.foundation.events import Bus
 from offgrid_tui.providers.events import GenerationEnded, GenerationStarted
-from offgrid_tui.providers.inference import TASK_NAME, EventQueue, InferenceWorker, Job
+from offgrid_tui.providers.inference import TASK_NAME, InferenceWorker, Job
 from tests.support.scripted import Script, ScriptedProvider, crashed
 
 
@@ -250,72 +250,19 @@ async def test_generations_are_told_on_the_bus(worker: InferenceWorker, bus: Bus
     assert isinstance(told[3], GenerationEnded) and told[3].error and told[3].error.code is ErrorCode.CRASHED
 
 
-# ── the queue between a provider and its listener ──────────────────────────────────────────────────────────────────
+async def test_a_slow_listener_loses_nothing(worker: InferenceWorker) -> None:
+    text = " ".join(map(str, range(5000)))
+    provider = ScriptedProvider(text)
+    gate = provider.hold("done")
+    job = worker.submit(provider, request())
+    await gate.reached()  # everything was said, nothing was read
+    gate.release()
+    events = await collect(job)
+    assert words(events) == text
+    assert len(events) < 20
+    assert [e for e in events if isinstance(e, Text)][-1].tokens == 5000
 
 
-def piece(i: int, channel: str = "answer") -> Text:
-    return Text("r", f"{i} ", channel, i, float(i))  # type: ignore[arg-type]
-
-
-async def test_text_that_waits_is_joined_and_never_lost() -> None:
-    queue = EventQueue(limit=4)
-    for i in range(5000):
-        await queue.put(piece(i))
-    assert len(queue) == 1
-    event = await queue.get()
-    assert isinstance(event, Text)
-    assert event.text == "".join(f"{i} " for i in range(5000))
-    assert (event.tokens, event.elapsed_ms) == (4999, 4999.0)
-
-
-async def test_a_prompt_listener_gets_every_piece_by_itself() -> None:
-    queue = EventQueue()
-    for i in range(10):
-        await queue.put(piece(i))
-        assert await queue.get() == piece(i)
-
-
-async def test_channels_are_not_mixed_and_keep_their_order() -> None:
-    queue = EventQueue(limit=100)
-    for i in range(30):
-        await queue.put(piece(i, "thinking" if i // 10 % 2 else "answer"))
-    queue.end()
-    got = []
-    while (event := await queue.get()) is not None:
-        assert isinstance(event, Text)
-        got.append((event.channel, event.text))
-    assert got == [
-        ("answer", "".join(f"{i} " for i in range(10))),
-        ("thinking", "".join(f"{i} " for i in range(10, 20))),
-        ("answer", "".join(f"{i} " for i in range(20, 30))),
-    ]
-
-
-async def test_a_full_queue_makes_the_writer_wait() -> None:
-    queue = EventQueue(limit=3)
-
-    async def write() -> None:
-        for i in range(20):  # alternating channels can't be joined
-            await queue.put(piece(i, "thinking" if i % 2 else "answer"))
-        queue.end()
-
-    writer = asyncio.create_task(write())
-    for _ in range(10):
-        await asyncio.sleep(0)
-    assert len(queue) == 3 and not writer.done()
-    got = []
-    while (event := await queue.get()) is not None:
-        assert isinstance(event, Text)
-        got.append(event.tokens)
-    assert got == list(range(20))
-    await writer
-
-
-async def test_newer_progress_replaces_older() -> None:
-    queue = EventQueue()
-    for i in range(50):
-        await queue.put(LoadProgress("r", "m", "weights", i / 50, float(i)))
-    for i in range(50):
-        await queue.put(Prefill("r", i, 50, 0))
-    assert await queue.get() == LoadProgress("r", "m", "weights", 49 / 50, 49.0)
-    assert await queue.get() == Prefill("r", 49, 50, 0)
+async def test_a_prompt_listener_gets_every_piece_by_itself(worker: InferenceWorker) -> None:
+    events = await collect(worker.submit(ScriptedProvider("a b c d"), request()))
+    assert [e.text for e in events if isinstance(e, Text)] == ["a ", "b ", "c ", "d"]

@@ -1,0 +1,149 @@
+"""The composition root: builds the parts, starts them, and closes them in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Self
+
+from offgrid_tui.chat.events import ModelLoaded
+from offgrid_tui.chat.recent import RecentModels
+from offgrid_tui.chat.service import ChatService
+from offgrid_tui.database.database import Database
+from offgrid_tui.engine.client import EngineClient
+from offgrid_tui.engine.contract import Sampling
+from offgrid_tui.foundation.clock import SystemClock
+from offgrid_tui.foundation.errors import OffGridError
+from offgrid_tui.foundation.events import Bus
+from offgrid_tui.network.policy import NetworkPolicy
+from offgrid_tui.providers.inference import InferenceWorker
+from offgrid_tui.providers.local import LocalProvider
+from offgrid_tui.providers.protocol import Provider
+from offgrid_tui.settings.schema import Settings
+from offgrid_tui.system.paths import Paths
+
+DEADLINE = 6.0  # seconds that each part gets to close; then the next one is closed
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workstation:
+    """One open OffGrid. Made by `open`, in the loop that it lives in; close it there."""
+
+    paths: Paths
+    settings: Settings
+    database: Database
+    bus: Bus
+    network: NetworkPolicy
+    engine: EngineClient
+    provider: Provider
+    inference: InferenceWorker
+    chat: ChatService
+    recent: RecentModels
+    _parts: AsyncExitStack
+
+    @classmethod
+    async def open(cls, paths: Paths, settings: Settings, *, provider: Provider | None = None) -> Self:
+        """Open the home at `paths`.
+
+        Args:
+            provider: who answers instead of the local engine; then no engine is looked for.
+
+        Raises:
+            OffGridError: the database can't be opened; everything is closed again.
+        """
+        async with AsyncExitStack() as parts:
+            clock, bus, network = SystemClock(), Bus(), NetworkPolicy(settings.network)
+
+            database = await asyncio.to_thread(Database.open, paths.database)
+            parts.push_async_callback(_close, "database", database.close)
+            recent = RecentModels(database)
+            tasks = _Tasks()
+            parts.push_async_callback(_close, "tasks", tasks.close)
+            bus.subscribe(ModelLoaded, lambda event: tasks.start(recent.remember(event.loaded.model)))
+
+            engine = EngineClient(paths, settings)
+            parts.push_async_callback(_close, "engine", engine.close)
+            if provider is None:
+                provider = LocalProvider(engine)
+            parts.push_async_callback(_close, "provider", provider.close)
+
+            inference = InferenceWorker(bus)
+            inference.start()
+            parts.push_async_callback(_close, "inference", inference.close)
+
+            chat = ChatService(database, inference, provider, bus, clock)
+            parts.push_async_callback(_close, "chat", chat.close)
+            await chat.start()
+
+            return cls(
+                paths=paths,
+                settings=settings,
+                database=database,
+                bus=bus,
+                network=network,
+                engine=engine,
+                provider=provider,
+                inference=inference,
+                chat=chat,
+                recent=recent,
+                _parts=parts.pop_all(),
+            )
+
+    async def close(self) -> None:
+        """Stop running answers, save, let go of everything; never raises."""
+        await self._parts.aclose()
+
+    @property
+    def sampling(self) -> Sampling:
+        """How words are chosen, by the settings."""
+        chat = self.settings.chat
+        return Sampling(
+            temperature=chat.temperature,
+            top_k=chat.top_k,
+            top_p=chat.top_p,
+            min_p=chat.min_p,
+            typical_p=chat.typical_p,
+            repetition_penalty=chat.repetition_penalty,
+            frequency_penalty=chat.frequency_penalty,
+            presence_penalty=chat.presence_penalty,
+            penalty_window=chat.penalty_window,
+            seed=chat.seed,
+            max_tokens=chat.max_tokens,
+            stop=chat.stop,
+        )
+
+
+class _Tasks:
+    """Small things that are done in passing."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._run(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except OffGridError as error:
+            log.warning("%s", error)
+
+
+async def _close(name: str, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    try:
+        async with asyncio.timeout(DEADLINE):
+            await close()
+    except TimeoutError:
+        log.error("%s did not close within %.0f s", name, DEADLINE)
+    except Exception:  # the boundary of the program's end: what comes after must be closed all the same
+        log.exception("%s could not be closed", name)
