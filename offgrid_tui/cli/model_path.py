@@ -1,0 +1,64 @@
+"""The model file that a command names."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from offgrid_tui.foundation.errors import NotFoundError, RefusedError
+from offgrid_tui.foundation.text import clean_line
+from offgrid_tui.foundation.units import bytes_text
+
+SHOWN = 5  # names that an error proposes
+
+
+def model_path(text: str) -> str:
+    """`text` as the absolute path of a file that can be opened.
+
+    Raises:
+        NotFoundError: there is no such file; names those that are near.
+        RefusedError: it can't be read.
+    """
+    path = Path(text).expanduser().absolute()
+    try:
+        with path.open("rb"):
+            return str(path)
+    except FileNotFoundError:
+        title = f"There is no file {clean_line(text)}"
+        raise NotFoundError(title, detail=_near(path), mend="Give --model the path of a .gguf file.") from None
+    except IsADirectoryError:
+        title = f"{clean_line(text)} is a folder, not a model"
+        raise NotFoundError(title, detail=_inside(path), mend="Give --model the path of a .gguf file.") from None
+    except OSError as error:
+        raise RefusedError(
+            f"{clean_line(text)} can't be read", detail=f"{error.strerror}.", mend="Check who may read it."
+        ) from None
+
+
+def _near(path: Path) -> str:
+    """What stands where `path` was looked for, the names most like it first."""
+    folder = path.parent
+    if not folder.is_dir():
+        return f"There is no folder {clean_line(str(folder))} either."
+    models = _models(folder)
+    names = difflib.get_close_matches(path.name, models, SHOWN, cutoff=0.3) or sorted(models)
+    if not names:
+        return f"No .gguf file is in {clean_line(str(folder))}."
+    return "Near it: " + _lines(folder, names)
+
+
+def _inside(folder: Path) -> str:
+    names = sorted(_models(folder))
+    return "In it: " + _lines(folder, names) if names else "No .gguf file is in it."
+
+
+def _lines(folder: Path, names: list[str]) -> str:
+    shown = [f"{clean_line(name)} ({bytes_text((folder / name).stat().st_size)})" for name in names[:SHOWN]]
+    return ", ".join(shown) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def _models(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in folder.iterdir() if entry.suffix == ".gguf" and entry.is_file()]
+    except OSError:
+        return []

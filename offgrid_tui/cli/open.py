@@ -1,0 +1,52 @@
+"""`offgrid`: opens the workstation."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from offgrid_tui.cli.model_path import model_path
+from offgrid_tui.foundation.errors import UsageError
+from offgrid_tui.settings.load import load_settings
+from offgrid_tui.system.paths import Paths
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="PATH", help="chat with this GGUF file")
+    parser.add_argument("--theme", metavar="NAME", help="colours for this time: dark, light, high-contrast, ansi …")
+    parser.add_argument("--offgrid", action="store_true", help="off-grid mode: nothing leaves this machine")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open the workstation and stay until it is closed.
+
+    Raises:
+        UsageError: there is no terminal to draw on.
+        NotFoundError, RefusedError: the model's file.
+    """
+    _require_terminal()
+    model = model_path(args.model) if args.model else None
+    paths = Paths.from_environment()
+    overrides = {"ui.theme": args.theme, "network.offgrid": args.offgrid or None}
+    settings = load_settings(paths, overrides=overrides)
+
+    from offgrid_tui.ui import app  # loads textual, 150 ms that a mistake in the flags need not wait for
+
+    return app.run(paths, settings, model)
+
+
+def _require_terminal() -> None:
+    for stream, name in ((sys.stdin, "input"), (sys.stdout, "output")):
+        if not stream.isatty():
+            raise UsageError(
+                "The workstation needs a terminal",
+                detail=f"Standard {name} is not one: it is a file, a pipe or nothing.",
+                mend='For scripts there is `offgrid ask "…"`; over SSH use `ssh -t HOST offgrid`.',
+            )
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        raise UsageError(
+            "The workstation needs a terminal that can move its cursor",
+            detail=f"TERM is {os.environ.get('TERM') or 'not set'}.",
+            mend='Set TERM to what your terminal is (xterm-256color suits most), or use `offgrid ask "…"`.',
+        )
