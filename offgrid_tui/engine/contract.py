@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from dataclasses import dataclass, field
@@ -409,7 +410,7 @@ _TYPES: dict[str, type[Any]] = {t.__name__: t for t in (*get_args(Request), *get
 
 
 def encode(message: Request | Event) -> bytes:
-    """One line of JSON, newline included. Lone surrogates become U+FFFD: a line is always valid UTF-8."""
+    """One line of JSON, newline included. Lone surrogates become a question mark: a line is always valid UTF-8."""
     fields = {"v": VERSION, "type": type(message).__name__, **dataclasses.asdict(message)}
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
 
@@ -485,8 +486,14 @@ def _check(hint: Any, value: Any, where: str) -> Any:
             return hint(value)
         except ValueError:
             raise ContractError(f"{where}: {str(value)[:40]!r} is not a {hint.__name__}") from None
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):  # Python's JSON takes NaN, Infinity and 1e999
+            raise ContractError(f"{where}: expected a finite number")
+        return number
     if isinstance(value, bool) and hint is not bool or not isinstance(value, hint):
         raise ContractError(f"{where}: expected {hint.__name__}, got {type(value).__name__}")
     return value

@@ -28,9 +28,9 @@ def duration(seconds: float | None) -> str:
     """12 ms, 3.1 s, 2:05, 1:02:05."""
     if seconds is None:
         return NO_VALUE
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     total = round(seconds)
     hours, rest = divmod(total, 3600)
@@ -42,7 +42,7 @@ def rate(tokens_per_second: float | None) -> str:
     """41.8 t/s, 212 t/s; `–` where nothing was measured."""
     if tokens_per_second is None:
         return f"{NO_VALUE} t/s"
-    return f"{tokens_per_second:.0f} t/s" if tokens_per_second >= 100 else f"{tokens_per_second:.1f} t/s"
+    return f"{tokens_per_second:.0f} t/s" if tokens_per_second >= 99.95 else f"{tokens_per_second:.1f} t/s"
 
 
 def tokens(count: int | None) -> str:
