@@ -1,0 +1,57 @@
+"""Where the user writes: enter sends, ctrl+j makes a new line, a paste keeps its lines."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import TextArea
+
+from offgrid_tui.foundation.text import clean
+
+
+class Composer(TextArea):
+    """A text area that grows with what is written, up to a third of the screen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "Send", id="composer.send", tooltip="Send the message", priority=True),
+        Binding(
+            "ctrl+j,alt+enter", "newline", "New line", id="composer.newline", tooltip="Begin a new line", priority=True
+        ),
+        Binding("escape", "leave", "Keys", id="composer.leave", tooltip="Leave the input: single keys work then"),
+    ]
+
+    class Sent(Message):
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Left(Message):
+        """The user wants to use keys, not to write."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            placeholder="Message", soft_wrap=True, show_line_numbers=False, tab_behavior="focus", compact=True
+        )
+        self.cursor_blink = False  # a blinking cursor costs three times what an idle screen does
+
+    def action_send(self) -> None:
+        if text := self.text.strip():
+            self.post_message(self.Sent(text))
+
+    def action_newline(self) -> None:
+        start, end = self.selection
+        self._replace_via_keyboard("\n", start, end)
+
+    def action_leave(self) -> None:
+        self.post_message(self.Left())
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        event.prevent_default()
+        text = clean(event.text.replace("\r\n", "\n").replace("\r", "\n"))
+        start, end = self.selection
+        if result := self._replace_via_keyboard(text, start, end):
+            self.move_cursor(result.end_location)

@@ -1,0 +1,48 @@
+"""What stands in an empty conversation: what can be done next, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.content import Content
+from textual.widgets import Static
+
+from offgrid_tui.foundation.text import clean_line
+from offgrid_tui.ui.chat.figures import stem
+
+
+class Empty(Static):
+    """Says what to do; never a picture for its own sake."""
+
+    def __init__(self, model: str | None, models_folder: Path) -> None:
+        super().__init__(markup=False)
+        self.update(ready(model) if model else no_model(models_folder))
+
+
+def ready(model: str) -> Content:
+    return Content.assemble(
+        (clean_line(stem(model), 60), "bold $accent"),
+        ("\nis loaded when you ask. Nothing leaves this machine.\n\n", "$muted"),
+        *_key("enter", "sends the message"),
+        *_key("^j", "begins a new line"),
+        *_key("^c", "stops an answer, at any stage"),
+        *_key("^o", "opens another model"),
+        *_key("^p", "finds every other action"),
+    )
+
+
+def no_model(folder: Path) -> Content:
+    return Content.assemble(
+        ("No model yet\n", "bold"),
+        ("OffGrid talks to GGUF files, the format of llama.cpp.\n\n", "$muted"),
+        *_key("^o", "opens a model file on this machine"),
+        "\n",
+        ("Files that lie in this folder are offered there:\n", "$muted"),
+        (clean_line(str(folder), 400), ""),
+        ("\n\nFrom the shell: ", "$muted"),
+        "offgrid --model PATH.gguf",
+    )
+
+
+def _key(key: str, does: str) -> tuple[tuple[str, str], str]:
+    return (f"{key:>6}", "$accent"), f"  {does}\n"

@@ -1,0 +1,322 @@
+"""The chat screen: conversations at the left, the open one at the right, the input below it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.css.query import NoMatches
+from textual.widgets import OptionList
+
+from offgrid_tui.chat.model import Conversation, Turn, TurnState
+from offgrid_tui.foundation.errors import OffGridError
+from offgrid_tui.foundation.text import clean_line
+from offgrid_tui.ui import messages
+from offgrid_tui.ui.chat.composer import Composer
+from offgrid_tui.ui.chat.conversations import ConversationList
+from offgrid_tui.ui.chat.empty import Empty
+from offgrid_tui.ui.chat.figures import stem
+from offgrid_tui.ui.chat.transcript import Transcript
+from offgrid_tui.ui.chat.turns import Heading, TurnView
+from offgrid_tui.ui.frame.screen import FrameScreen
+from offgrid_tui.ui.overlays.picker import Item, Picked, Picker
+from offgrid_tui.ui.overlays.questions import AskText, Confirm
+
+if TYPE_CHECKING:
+    from offgrid_tui.chat.service import ChatService
+
+WIDE = 100  # columns from which the list has a place of its own
+
+
+class ChatScreen(FrameScreen):
+    CSS_PATH = "chat.tcss"
+    TITLE_IN_HELP = "Chat"
+    AUTO_FOCUS = "Composer"
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (WIDE, "-wide")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("i", "write", "Write", id="chat.write", tooltip="Write a message", key_display="i"),
+        Binding("ctrl+n", "new", "New", id="chat.new", tooltip="Begin a new chat"),
+        Binding("ctrl+r", "regenerate", "Again", id="chat.regenerate", tooltip="Let the model answer once more"),
+        Binding("ctrl+g", "chats", "Chats", id="chat.list", tooltip="Go to the list of chats"),
+        Binding("j", "step(1)", "Next", id="chat.next", tooltip="Go to the next message or code block", show=False),
+        Binding("k", "step(-1)", "Previous", id="chat.previous", tooltip="Go to the one before it", show=False),
+        Binding("end,G", "tail", "End", id="chat.tail", tooltip="Go to the end and follow it", show=False),
+        Binding("ctrl+end", "tail", "End", id="chat.tail_typing", tooltip="Go to the end and follow it", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._conversation: Conversation | None = None
+        self._conversations: tuple[Conversation, ...] = ()
+        self._asking = False
+
+    # ── drawing ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="body"):
+            with Vertical(id="side"):
+                yield Heading(Content.styled("Chats", "$muted"))
+                yield ConversationList(self.app.drawing)
+            with Vertical(id="main"):
+                yield Heading(Content(""))
+                yield Transcript(self.app.drawing)
+                yield Composer()
+
+    @property
+    def _transcript(self) -> Transcript:
+        return self.query_one(Transcript)
+
+    @property
+    def _composer(self) -> Composer:
+        return self.query_one(Composer)
+
+    @property
+    def _chat(self) -> ChatService:
+        return self.app.workstation.chat
+
+    def _draw_heading(self) -> None:
+        title = self._conversation.title if self._conversation else ""
+        model = self.app.model
+        right = [Content.styled(clean_line(stem(model), 40), "$muted")] if model else []
+        self.query_one("#main > Heading", Heading).show(Content(clean_line(title, 200) or "New chat"), right)
+
+    # ── opening ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def workstation_opened(self) -> None:
+        """The house stands: show what was there. Called once by the app."""
+        await self._read_list()
+        newest = self._conversations[0] if self._conversations else None
+        await self.open(newest)
+
+    async def _read_list(self) -> None:
+        self._conversations = await self._chat.conversations()
+        open_id = self._conversation.id if self._conversation else None
+        self._conversation = next((c for c in self._conversations if c.id == open_id), self._conversation)
+        self.query_one(ConversationList).show(self._conversations, open_id)
+        self._draw_heading()
+
+    async def open(self, conversation: Conversation | None) -> None:
+        """Show a conversation; None is one that begins with the next message."""
+        self._conversation = conversation
+        turns = await self._chat.branch(conversation.id) if conversation else ()
+        if conversation and conversation.model and not self.app.model_was_asked_for:
+            self.app.choose_model(conversation.model)
+        await self._transcript.show(turns, Empty(self.app.model, self.app.paths.models))
+        self.app.show_figures(self._transcript.last_answer)
+        open_id = conversation.id if conversation else None
+        self.query_one(ConversationList).show(self._conversations, open_id)
+        self._draw_heading()
+        self.refresh_bindings()
+
+    async def model_changed(self) -> None:
+        self._draw_heading()
+        if not self._transcript.turns:
+            await self._transcript.show((), Empty(self.app.model, self.app.paths.models))
+
+    # ── asking ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def running(self) -> Turn | None:
+        """The answer that is being written in the open conversation."""
+        return self._transcript.running if self.is_mounted else None
+
+    @on(Composer.Sent)
+    async def _sent(self, event: Composer.Sent) -> None:
+        event.stop()
+        if self.app.model is None:
+            self.app.notify("Open a model first: ctrl+o", severity="warning")
+            return
+        if self.running or self._asking:
+            self.app.notify("This chat is being answered: ctrl+c stops the answer")
+            return
+        self._composer.clear()
+        self._asking = True
+        self.run_worker(self._ask(event.text), group="ask", exit_on_error=False)
+
+    async def _ask(self, text: str) -> None:
+        """Save first, show second: the turns come back as messages once they are on disk."""
+        try:
+            await self.app.opened.wait()
+            if self._conversation is None:
+                self._conversation = await self._chat.create(self.app.model)
+            await self._chat.ask(self._conversation.id, text, **self.app.wishes())
+        except OffGridError as error:
+            self.app.notify_error(error)
+            if not self._composer.text:
+                self._composer.text = text  # nothing that was written is lost
+        finally:
+            self._asking = False
+
+    def stop_answer(self) -> bool:
+        """Stop the running answer, whatever stage it is in. False where there is none."""
+        turn = self.running
+        if turn is None:
+            return False
+        self.app.bridge.hush(turn.id)
+        self._chat.stop(turn.id)
+        return True
+
+    # ── what came over the bridge ──────────────────────────────────────────────────────────────────────────────────
+
+    async def on_conversations_changed(self, message: messages.ConversationsChanged) -> None:
+        await self._read_list()
+        if self._conversation and self._conversation.id in message.deleted:
+            await self.open(None)
+
+    async def on_turn_came(self, message: messages.TurnCame) -> None:
+        turn = message.turn
+        if self._conversation is None or turn.conversation != self._conversation.id:
+            return
+        known = next((t for t in self._transcript.turns if t.id == turn.id), None)
+        if known is None:
+            before = self._transcript.turns[-1].id if self._transcript.turns else None
+            if turn.parent == before:
+                await self._transcript.add(turn)
+            else:  # another branch: a second answer to the same message
+                await self._transcript.show(await self._chat.branch(self._conversation.id))
+        elif (view := self._transcript.answer(turn.id)) is not None:
+            self._transcript.replaced(turn)
+            await view.finish(turn)
+        self.refresh_bindings()
+
+    def on_answer_advanced(self, message: messages.AnswerAdvanced) -> None:
+        if (view := self._transcript.answer(message.progress.turn_id)) is not None:
+            view.advance(message.progress)
+
+    def on_model_ready(self, message: messages.ModelReady) -> None:
+        if (view := self._transcript.answer(message.turn_id)) is not None:
+            view.loaded(message.loaded)
+
+    async def on_text_arrived(self, message: messages.TextArrived) -> None:
+        if (view := self._transcript.answer(message.turn_id)) is not None:
+            await view.grow(message)
+
+    async def on_answer_finished(self, message: messages.AnswerFinished) -> None:
+        self._transcript.replaced(message.turn)
+        if (view := self._transcript.answer(message.turn.id)) is not None:
+            await view.finish(message.turn)
+        self.refresh_bindings()
+
+    # ── actions ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def why_not(self, action: str) -> str:
+        if action == "regenerate":
+            if self.running:
+                return "this chat is being answered"
+            if self.is_mounted and self._transcript.last_answer is None:
+                return "there is no answer yet"
+        if action in ("rename", "delete") and self._conversation is None:
+            return "this chat is not begun yet"
+        return ""
+
+    def more_actions(self) -> tuple[tuple[str, str], ...]:
+        return (("Rename this chat", "rename"), ("Delete this chat", "delete"))
+
+    def action_write(self) -> None:
+        self._composer.focus()
+
+    @on(Composer.Left)
+    def _left(self) -> None:
+        self._transcript.focus()
+
+    async def action_new(self) -> None:
+        await self.open(None)
+        self._composer.focus()
+
+    def action_regenerate(self) -> None:
+        if not self.refused("regenerate") and self._conversation is not None:
+            self.run_worker(self._regenerate(self._conversation.id), group="ask", exit_on_error=False)
+
+    async def _regenerate(self, conversation: str) -> None:
+        try:
+            await self._chat.regenerate(conversation, **self.app.wishes())
+        except OffGridError as error:
+            self.app.notify_error(error)
+
+    def action_chats(self) -> None:
+        """The list where it stands beside the chat; over it where there is no room."""
+        chats = self.query_one(ConversationList)
+        if self.has_class("-wide"):
+            (self._composer if chats.has_focus else chats).focus()
+            return
+
+        def find(text: str) -> list[Item]:
+            wanted = text.lower().split()
+            return [
+                Item(c.id, c.title or "New chat", "open" if c == self._conversation else "")
+                for c in self._conversations
+                if all(word in c.title.lower() for word in wanted)
+            ]
+
+        self.app.push_screen(Picker("Chats", find, hint="Filter"), self._chat_picked)
+
+    async def _chat_picked(self, picked: Picked | None) -> None:
+        if picked and picked.id:
+            await self._open_id(picked.id)
+
+    @on(OptionList.OptionSelected, "ConversationList")
+    async def _chat_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        if event.option_id:
+            await self._open_id(event.option_id)
+
+    async def _open_id(self, id: str) -> None:
+        found = next((c for c in self._conversations if c.id == id), None)
+        if found is not None:
+            await self.open(found)
+            self._composer.focus()
+
+    @on(ConversationList.RenameAsked)
+    def _rename_asked(self, event: ConversationList.RenameAsked) -> None:
+        self._rename(event.conversation)
+
+    @on(ConversationList.DeleteAsked)
+    def _delete_asked(self, event: ConversationList.DeleteAsked) -> None:
+        self._delete(event.conversation)
+
+    def action_rename(self) -> None:
+        if not self.refused("rename") and self._conversation:
+            self._rename(self._conversation.id)
+
+    def action_delete(self) -> None:
+        if not self.refused("delete") and self._conversation:
+            self._delete(self._conversation.id)
+
+    def _title(self, id: str) -> str:
+        return next((c.title for c in self._conversations if c.id == id), "") or "New chat"
+
+    def _rename(self, id: str) -> None:
+        async def rename(title: str | None) -> None:
+            if title:
+                await self._chat.rename(id, title)
+
+        self.app.push_screen(AskText("Rename chat", self._title(id)), rename)
+
+    def _delete(self, id: str) -> None:
+        async def delete(yes: bool | None) -> None:
+            if yes:
+                await self._chat.delete(id)
+
+        question = f"Delete “{clean_line(self._title(id), 60)}”?"
+        self.app.push_screen(Confirm(question, "Its messages go with it.", yes="Delete", no="Keep"), delete)
+
+    def action_step(self, by: int) -> None:
+        """From message to code block to message; the first step goes to the last message."""
+        from offgrid_tui.ui.chat.prose import CodeBlock
+
+        stops = [w for w in self._transcript.query("*").results() if isinstance(w, TurnView | CodeBlock) and w.display]
+        if not stops:
+            return
+        here = stops.index(self.focused) if self.focused in stops else len(stops) if by < 0 else len(stops) - 2
+        stops[min(max(here + by, 0), len(stops) - 1)].focus()
+
+    async def action_tail(self) -> None:
+        await self._transcript.action_scroll_end()
+
+    def on_click(self, event: events.Click) -> None:
+        if event.widget is self._transcript:
+            self._transcript.focus()
