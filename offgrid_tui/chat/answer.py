@@ -28,7 +28,7 @@ class Answer:
         self._turn = turn
         self._bus = bus
         self._clock = clock
-        self._started = clock.monotonic()
+        self._phase: tuple[str, float] = ("", 0.0)  # and when it began, by the clock
         self._pieces: dict[str, list[str]] = {"answer": [], "thinking": []}
         self._loaded: Loaded | None = None
         self._prefill: Prefill | None = None
@@ -71,7 +71,7 @@ class Answer:
             case LoadProgress():
                 phase = _PHASES.get(event.phase, "loading")
                 measured = phase in ("engine", "loading")
-                self._progress(phase, event.fraction if measured else None, event.expected_ms)
+                self._progress(phase, event.fraction if measured else None, event.elapsed_ms, event.expected_ms)
             case Loaded():
                 self._loaded = event
                 self._turn = dataclasses.replace(
@@ -103,15 +103,20 @@ class Answer:
         self,
         phase: Phase,
         fraction: float | None,
+        elapsed_ms: float | None = None,
         expected_ms: float | None = None,
         *,
         tokens: int | None = None,
         cached: int | None = None,
     ) -> None:
-        elapsed = 1000 * (self._clock.monotonic() - self._started)
+        now = self._clock.monotonic()
+        if self._phase[0] != phase:
+            self._phase = (phase, now)
+        if elapsed_ms is None:
+            elapsed_ms = 1000 * (now - self._phase[1])
         conversation = self._turn.conversation
         self._bus.publish(
-            AnswerProgressed(self.id, conversation, phase, fraction, elapsed, expected_ms, tokens, cached)
+            AnswerProgressed(self.id, conversation, phase, fraction, elapsed_ms, expected_ms, tokens, cached)
         )
 
     def _stop(self) -> Turn:

@@ -44,8 +44,9 @@ class TurnChanged:
 class AnswerProgressed:
     """How far an answer is before its first word.
 
-    `fraction` is 0 to 1, None where nothing measures it. `tokens` is how long the prompt is, of which `cached` needed
-    no work; both None before the phase `prompt`. Times in milliseconds; `expected_ms` comes from earlier loads.
+    `fraction` is 0 to 1, None where nothing measures it. `elapsed_ms` is how long this phase has lasted; while the
+    model is loaded, how long that has, to be compared with `expected_ms` from earlier loads. `tokens` is how long the
+    prompt is, of which `cached` needed no work; both None before the phase `prompt`.
     """
 
     turn_id: str

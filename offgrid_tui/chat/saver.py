@@ -21,10 +21,10 @@ log = logging.getLogger(__name__)
 class AnswerSaver:
     """Holds the answers that are running, and those that have ended but are not on disk yet."""
 
-    def __init__(self, database: Database, bus: Bus, process: str) -> None:
+    def __init__(self, database: Database, bus: Bus, writer: str) -> None:
         self._database = database
         self._bus = bus
-        self._process = process
+        self._writer = writer
         self._answers: dict[str, Answer] = {}
         self._unsaved: set[str] = set()
         self._failing: set[str] = set()
@@ -59,7 +59,7 @@ class AnswerSaver:
             if not turns:
                 return True
             try:
-                await self._database.write(lambda conn: store.save_answers(conn, turns, self._process))
+                await self._database.write(lambda conn: store.save_answers(conn, turns, self._writer))
             except OffGridError as error:
                 self._unsaved |= ids
                 for turn in turns:

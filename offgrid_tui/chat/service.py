@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-import uuid
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from offgrid_tui.chat import store
@@ -15,44 +13,24 @@ from offgrid_tui.chat.answer import Answer
 from offgrid_tui.chat.events import AnswerEnded, ConversationChanged, ConversationDeleted, TurnAdded
 from offgrid_tui.chat.follower import Follower
 from offgrid_tui.chat.model import Conversation, Turn, TurnState
-from offgrid_tui.chat.prompt import build_messages
+from offgrid_tui.chat.plan import Plan, Planner, Wish, new_id, require
 from offgrid_tui.chat.saver import AnswerSaver
 from offgrid_tui.database.database import Database
-from offgrid_tui.engine.contract import Generate, LoadOptions, Message, Reasoning, Sampling
+from offgrid_tui.engine.contract import LoadOptions, Reasoning, Sampling
 from offgrid_tui.foundation.clock import Clock, SystemClock
 from offgrid_tui.foundation.errors import BusyError, NotFoundError, UsageError
 from offgrid_tui.foundation.events import Bus
 from offgrid_tui.foundation.text import clean, clean_line
 from offgrid_tui.providers.inference import InferenceWorker
 from offgrid_tui.providers.protocol import Provider
-from offgrid_tui.system.identity import is_alive, name_process
+from offgrid_tui.system.identity import name_process
 
 if TYPE_CHECKING:
     import apsw
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-TITLE_LENGTH = 60
 CLOSING = 5.0  # seconds that running answers get to end when the program does
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """How an answer is asked for. `model` None: the one that the conversation used last."""
-
-    model: str | None
-    sampling: Sampling
-    options: LoadOptions
-    reasoning: Reasoning
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What one transaction added: the turns, and what is to be sent."""
-
-    turns: tuple[Turn, ...]  # the last one is the answer
-    model: str
-    messages: tuple[Message, ...]
 
 
 class ChatService:
@@ -78,9 +56,11 @@ class ChatService:
         self._bus = bus
         self._clock = clock or SystemClock()
         self._owner = owner
-        self._process = str(name_process())
-        self._saver = AnswerSaver(database, bus, self._process)
+        writer = str(name_process())
+        self._planner = Planner(owner, writer, provider.name, self._clock)
+        self._saver = AnswerSaver(database, bus, writer)
         self._follower = Follower(database, bus, owner)
+        bus.subscribe(ConversationDeleted, self._stop_deleted)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -112,12 +92,12 @@ class ChatService:
 
     async def conversation(self, id: str) -> Conversation:
         """Raises NotFoundError where there is none, or it was deleted."""
-        return await self._database.read(lambda conn: _require(conn, id))
+        return await self._database.read(lambda conn: require(conn, id))
 
     async def create(self, model: str | None = None, *, system: str = "") -> Conversation:
         """A new, empty conversation; its title comes with the first turn."""
         now = self._clock.wall()
-        new = Conversation(_new_id(), "", now, now, model=model, system=system, owner=self._owner)
+        new = Conversation(new_id(), "", now, now, model=model, system=system, owner=self._owner)
         await self._database.write(lambda conn: store.add_conversation(conn, new))
         self._bus.publish(ConversationChanged(new.id))
         return new
@@ -130,9 +110,6 @@ class ChatService:
 
     async def delete(self, conversation_id: str) -> None:
         """Take a conversation out of the list; `restore` brings it back. A running answer in it is stopped."""
-        for answer in self._saver.answers():
-            if answer.turn.conversation == conversation_id:
-                answer.job.cancel()
         now = self._clock.wall()
         if await self._database.write(lambda conn: store.set_deleted(conn, conversation_id, now)):
             self._bus.publish(ConversationDeleted(conversation_id))
@@ -148,7 +125,7 @@ class ChatService:
         """The branch that is shown, root first. A running answer of ours comes with all that was told of it until now,
         so that the next AnswerGrew continues it."""
         before = self._saver.answers()
-        turns = await self._database.read(lambda conn: store.branch(conn, _require(conn, conversation_id).leaf))
+        turns = await self._database.read(lambda conn: store.branch(conn, require(conn, conversation_id).leaf))
         return self._with_news(turns, before)
 
     async def siblings(self, turn_id: str) -> tuple[Turn, ...]:
@@ -190,16 +167,9 @@ class ChatService:
         question = clean(text)
         if not question.strip():
             raise UsageError("There is nothing to ask")
-        wish = _Wish(model, sampling or Sampling(), options or LoadOptions(), reasoning or Reasoning())
-
-        def plan(conn: apsw.Connection) -> _Plan:
-            conversation, branch = self._idle_branch(conn, conversation_id)
-            now = self._clock.wall()
-            user = Turn(_new_id(), conversation_id, conversation.leaf, "user", question, now)
-            titled = dataclasses.replace(conversation, title=conversation.title or _title(question))
-            return self._add(conn, titled, (*branch, user), wish, user)
-
-        user, answer = (await self._start(plan, wish)).turns
+        wish = Wish(model, sampling or Sampling(), options or LoadOptions(), reasoning or Reasoning())
+        plan = await self._start(lambda conn: self._planner.ask(conn, conversation_id, question, wish))
+        user, answer = plan.turns
         return user, answer
 
     async def regenerate(
@@ -215,17 +185,9 @@ class ChatService:
 
         Raises: as `ask`; UsageError too where there is nothing to answer.
         """
-        wish = _Wish(model, sampling or Sampling(), options or LoadOptions(), reasoning or Reasoning())
-
-        def plan(conn: apsw.Connection) -> _Plan:
-            conversation, branch = self._idle_branch(conn, conversation_id)
-            if branch and branch[-1].role == "assistant":
-                branch = branch[:-1]
-            if not branch:
-                raise UsageError("There is nothing to answer yet")
-            return self._add(conn, conversation, branch, wish)
-
-        return (await self._start(plan, wish)).turns[-1]
+        wish = Wish(model, sampling or Sampling(), options or LoadOptions(), reasoning or Reasoning())
+        plan = await self._start(lambda conn: self._planner.regenerate(conn, conversation_id, wish))
+        return plan.turns[-1]
 
     def stop(self, answer_turn_id: str) -> bool:
         """Stop an answer, whatever stage it is in; what came is kept. False where it is not running here."""
@@ -240,93 +202,50 @@ class ChatService:
         turns = (answer.turn for answer in self._saver.answers())
         return tuple(turn for turn in turns if turn.state is TurnState.RUNNING)
 
-    async def _start(self, plan: Callable[[apsw.Connection], _Plan], wish: _Wish) -> _Plan:
+    async def _start(self, plan: Callable[[apsw.Connection], Plan]) -> Plan:
         """Commit a plan, tell it and ask the engine. The commit is never left half way: who goes away in the middle
         of it gets the answer stopped as soon as it exists."""
         if self._closed:
             raise BusyError("The workstation is closing")
-        await self._saver.save()  # an answer that could not be saved before may still stand as running
+        await self._saver.save()  # an answer that could not be saved before would still stand as running
         commit = self._own(self._database.write(plan))
         try:
             planned = await asyncio.shield(commit)
         except asyncio.CancelledError:
-            commit.add_done_callback(lambda done: self._abandon(done, wish))
+            commit.add_done_callback(self._abandon)
             raise
-        self._begin(planned, wish)
+        self._begin(planned)
         return planned
 
-    def _abandon(self, commit: asyncio.Task[_Plan], wish: _Wish) -> None:
+    def _abandon(self, commit: asyncio.Task[Plan]) -> None:
         if not commit.cancelled() and commit.exception() is None:
-            self._begin(commit.result(), wish).job.cancel()
+            self._begin(commit.result()).job.cancel()
 
-    def _begin(self, plan: _Plan, wish: _Wish) -> Answer:
+    def _begin(self, plan: Plan) -> Answer:
         turn = plan.turns[-1]
+        answer = Answer(turn, self._inference.submit(self._provider, plan.request), self._bus, self._clock)
+        self._saver.add(answer)
+        self._own(self._finish(answer))
         for added in plan.turns:
             self._bus.publish(TurnAdded(added))
         self._bus.publish(ConversationChanged(turn.conversation))
-        request = Generate(
-            turn.id,
-            plan.model,
-            plan.messages,
-            options=wish.options,
-            sampling=wish.sampling,
-            reasoning=wish.reasoning,
-            priority="interactive",
-            cache_key=turn.conversation,
-            owner=self._owner,
-        )
-        answer = Answer(turn, self._inference.submit(self._provider, request), self._bus, self._clock)
-        self._saver.add(answer)
-        self._own(self._finish(answer))
         return answer
 
     async def _finish(self, answer: Answer) -> None:
         turn = await answer.run()
         self._saver.mark(turn.id)
-        await self._saver.save()
-        self._bus.publish(AnswerEnded(turn))
+        try:
+            await self._saver.save()
+        finally:
+            self._bus.publish(AnswerEnded(turn))
 
-    def _idle_branch(self, conn: apsw.Connection, id: str) -> tuple[Conversation, tuple[Turn, ...]]:
-        """A conversation and the branch that is shown, if nothing is running at its end."""
-        conversation = _require(conn, id)
-        branch = store.branch(conn, conversation.leaf)
-        if branch and branch[-1].state is TurnState.RUNNING:
-            stopped = {turn.id: turn for turn in store.stop_orphans(conn, is_alive)}
-            if branch[-1].id not in stopped:
-                raise BusyError("This conversation is being answered", mend="Stop that answer, or wait for its end.")
-            branch = (*branch[:-1], stopped[branch[-1].id])
-        return conversation, branch
-
-    def _add(
-        self, conn: apsw.Connection, conversation: Conversation, branch: tuple[Turn, ...], wish: _Wish, *new: Turn
-    ) -> _Plan:
-        """Commit the `new` turns at the end of `branch`, and a running answer to its last turn."""
-        model = wish.model or conversation.model
-        if model is None:
-            raise UsageError("No model is chosen", mend="Choose one with ctrl+o, or start with --model PATH.")
-        now = self._clock.wall()
-        answer = Turn(
-            _new_id(),
-            conversation.id,
-            branch[-1].id,
-            "assistant",
-            "",
-            now,
-            TurnState.RUNNING,
-            model=model,
-            provider=self._provider.name,
-            parameters=dataclasses.asdict(wish.sampling),
-        )
-        for turn in new:
-            store.add_turn(conn, turn, self._owner)
-        store.add_turn(conn, answer, self._owner, self._process)
-        store.update_conversation(conn, dataclasses.replace(conversation, updated=now, leaf=answer.id, model=model))
-        return _Plan((*new, answer), model, build_messages(conversation.system, branch))
+    def _stop_deleted(self, event: ConversationDeleted) -> None:
+        for answer in self._saver.answers():
+            if answer.turn.conversation == event.id:
+                answer.job.cancel()
 
     async def _change(self, id: str, change: Callable[[apsw.Connection, Conversation], Conversation]) -> None:
-        await self._database.write(
-            lambda conn: store.update_conversation(conn, change(conn, _require(conn, id))),
-        )
+        await self._database.write(lambda conn: store.update_conversation(conn, change(conn, require(conn, id))))
         self._bus.publish(ConversationChanged(id))
 
     def _with_news(self, turns: tuple[Turn, ...], before: tuple[Answer, ...]) -> tuple[Turn, ...]:
@@ -342,19 +261,3 @@ class ChatService:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-
-def _require(conn: apsw.Connection, id: str) -> Conversation:
-    found = store.conversation(conn, id)
-    if found is None:
-        raise NotFoundError("There is no such conversation")
-    return found
-
-
-def _title(text: str) -> str:
-    first = next(line for line in text.splitlines() if line.strip())
-    return clean_line(first, TITLE_LENGTH)
-
-
-def _new_id() -> str:
-    return uuid.uuid4().hex
