@@ -1,0 +1,1 @@
+"""`python -m benchmarks.engine`: the engine as a client of ours sees it, against llama.cpp's own programs."""

@@ -1,0 +1,67 @@
+"""A home of its own for a benchmark: nothing of the user's is read, changed or left running."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from offgrid_tui.engine.build.find import built_engines
+from offgrid_tui.engine.client import EngineClient
+from offgrid_tui.settings import load_settings
+from offgrid_tui.settings.schema import Settings
+from offgrid_tui.system.paths import Paths
+
+MADE_BY_MAKE = Path(__file__).parents[1] / "build" / "engine-home"
+
+
+def engine_python(given: str | None = None) -> str:
+    """The interpreter whose llama_cpp is measured: the one given, this one, or the one that `make engine` built.
+
+    Raises:
+        SystemExit: there is none.
+    """
+    if given:
+        return given
+    if importlib.util.find_spec("llama_cpp") is not None:
+        return sys.executable
+    engines = built_engines(Paths.from_environment({"OFFGRID_HOME": str(MADE_BY_MAKE)}))
+    if not engines:
+        raise SystemExit("no engine to measure: `make engine` builds one, or give --python")
+    return max(engines, key=lambda engine: engine.built_at or 0.0).python
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    paths: Paths
+    settings: Settings
+    environment: Mapping[str, str]  # for programs that are to use this home
+
+
+@asynccontextmanager
+async def bench_home(python: str) -> AsyncIterator[Home]:
+    """An empty home whose engine is `python`. Its engine host is ended with the block."""
+    root = Path(tempfile.mkdtemp(prefix="ogb-"))  # short: a Unix socket's name holds 107 bytes
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OFFGRID_")}
+    environment |= {"OFFGRID_HOME": str(root / "home"), "XDG_RUNTIME_DIR": str(root), "OFFGRID_ENGINE_PYTHON": python}
+    before = dict(os.environ)
+    # The host is started by this process and takes its settings from the environment.
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        paths = Paths.from_environment(environment)
+        settings = load_settings(paths, environment)
+        yield Home(paths, settings, environment)
+        client = EngineClient(paths, settings)
+        await client.stop_host()
+        await client.close()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        shutil.rmtree(root, ignore_errors=True)

@@ -1,0 +1,21 @@
+"""The models that are measured; made once, kept under build/."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tools.models.bench import bench_model as write_bench_model
+
+CACHE = Path(__file__).parents[1] / "build" / "bench"
+
+
+def bench_model() -> Path:
+    """Random weights in the shapes of Qwen3-0.6B, Q4_K_M (394 MB); made in some seconds when it is missing."""
+    path = CACHE / "bench-0.6b-q4_k_m.gguf"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        write_bench_model(part)
+        part.replace(path)
+    return path
