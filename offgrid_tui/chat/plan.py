@@ -92,7 +92,7 @@ class Planner:
             TurnState.RUNNING,
             model=model,
             provider=self.provider,
-            parameters=dataclasses.asdict(wish.sampling),
+            parameters={**dataclasses.asdict(wish.sampling), "stop": list(wish.sampling.stop)},  # as JSON gives it back
         )
         store.add_turn(conn, answer, self.owner, self.writer)
         store.update_conversation(conn, dataclasses.replace(conversation, updated=now, leaf=answer.id, model=model))

@@ -136,9 +136,11 @@ class ScriptedProvider:
         reused = model in self._loaded
         if not reused:
             yield LoadProgress(id, model, "queued", 0.0, 0.0, 40.0)
+        await asyncio.sleep(0)
         await self._stage("queued", script)
         if not reused:
             yield LoadProgress(id, model, "starting", 0.0, 5.0, 40.0)
+            await asyncio.sleep(0)  # lets whoever listens take it, before the next one replaces it
             yield LoadProgress(id, model, "weights", 0.38, 15.0, 40.0)
             await self._stage("loading", script)
             yield LoadProgress(id, model, "weights", 1.0, 35.0, 40.0)
