@@ -1,0 +1,38 @@
+"""`python -m offgrid_tui.engine.worker`: the process that runs llama.cpp for one model.
+
+Takes requests of engine/contract.py as lines on standard input and gives events on standard output: Hello, then, after
+one Load, LoadProgress and Loaded, then whatever Generate, Count, Cancel and Ping ask for. A load that failed or was
+cancelled ends the process after its Error; so does Shutdown after its Ok, and the end of the input at once.
+"""
+
+from __future__ import annotations
+
+import os
+
+from offgrid_tui.engine.contract import Error, ErrorCode
+from offgrid_tui.engine.worker.wire import Wire
+
+
+def main() -> None:
+    # Else an abort in llama.cpp starts a debugger, which takes seconds and prints pages.
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+    wire = Wire.over_standard_streams()
+    try:
+        # Only now: importing llama_cpp takes 0.2 s and loads code that may print.
+        from offgrid_tui.engine.worker.service import Worker
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        wire.send(
+            Error(
+                None,
+                ErrorCode.ENGINE_MISSING,
+                "llama.cpp cannot be loaded",
+                str(error)[:2000],
+                "Build the engine anew.",
+            )
+        )
+        raise SystemExit(1) from error
+    Worker(wire).run()
+
+
+if __name__ == "__main__":
+    main()
