@@ -8,18 +8,41 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How a model would be loaded; the names are those of llama.cpp's context parameters."""
+    """How a model would be loaded; the defaults are those of our worker (engine/worker/loader.py)."""
 
     context: int  # tokens of all slots together
-    slots: int = 1  # sequences that may run at once
-    batch: int = 2048  # tokens of one llama_decode
-    ubatch: int = 512  # tokens computed at once
+    slots: int = 8  # sequences that may run at once
+    batch: int = 256  # tokens computed at once
+    outputs: int | None = None  # tokens of a batch whose logits are asked for; None for one of each slot
     kv_type_k: str = "f16"
     kv_type_v: str = "f16"
     flash_attention: bool = False
-    unified: bool = True  # all slots share one cache (kv_unified)
+    unified: bool = True  # all slots share one cache (kv_unified); otherwise each has its part
+    full_window: bool = False  # layers that look through a window keep all tokens nevertheless (swa_full)
     gpu_layers: int = 0  # counted from the last; one more than the layers puts the output there too
     mmap: bool = True
+
+    @property
+    def streams(self) -> int:
+        """Caches side by side."""
+        return 1 if self.unified else self.slots
+
+    @property
+    def tokens(self) -> int:
+        """Tokens computed at once, which are never more than the context."""
+        return min(self.context, self.batch)
+
+    def rows(self, window: int = 0) -> int:
+        """Tokens that each cache holds, of layers that look back `window` tokens (0: all)."""
+        rows = _pad(self.context if self.unified else _pad(self.context) // self.slots)
+        if not window or self.full_window:
+            return rows
+        return _pad(min(rows, window * (self.slots if self.unified else 1) + self.tokens))
+
+
+def _pad(tokens: int) -> int:
+    """llama.cpp rounds caches up to whole pieces of 256 tokens."""
+    return -(-tokens // 256) * 256
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,13 @@ class Header:
         value = self.metadata.get(self._key(key))
         return value if isinstance(value, str) else None
 
+    def length(self, key: str) -> int:
+        """Number of items of an array; 0 where there is none."""
+        value = self.metadata.get(self._key(key))
+        if isinstance(value, Stored):
+            return value.length
+        return len(value) if isinstance(value, tuple) else 0
+
     def per_layer(self, key: str, default: int) -> tuple[int, ...]:
         """One whole number for each layer, whether the file gives one for all or an array."""
         value = self.metadata.get(self._key(key))
@@ -166,10 +173,12 @@ class Header:
     @cached_property
     def vocabulary(self) -> int:
         """Number of tokens; 0 where the file has no tokenizer and does not say."""
-        tokens = self.metadata.get("tokenizer.ggml.tokens")
-        if isinstance(tokens, Stored):
-            return tokens.length
-        return len(tokens) if isinstance(tokens, tuple) else self.integer("{arch}.vocab_size") or 0
+        return self.length("tokenizer.ggml.tokens") or self.integer("{arch}.vocab_size") or 0
+
+    @property
+    def merges(self) -> int:
+        """Number of rules by which a byte-pair tokenizer joins pieces; 0 for other kinds."""
+        return self.length("tokenizer.ggml.merges")
 
     @property
     def tokenizer(self) -> str:

@@ -1,0 +1,237 @@
+"""Model files of many shapes: real headers over holes, so that they cost no disk and no time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+
+Q = gguf.GGMLQuantizationType
+VECTOR = Q.F32  # norms and biases
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One model; `kind` is the type of its matrices."""
+
+    name: str
+    arch: str
+    layers: int = 2
+    embedding: int = 256
+    heads: int = 4
+    kv_heads: int | tuple[int, ...] = 4
+    head: int = 64
+    value: int | None = None
+    forward: int = 1024
+    vocabulary: int = 4096
+    kind: Q = Q.Q8_0
+    tied: bool = False
+    experts: int = 0
+    experts_used: int = 0
+    window: int = 0
+    keys: tuple[tuple[str, Any], ...] = ()
+
+
+def write(shape: Shape, folder: Path) -> Path:
+    """The file of `shape`; its tensors are zeros that take no disk."""
+    path = folder / f"{shape.name}.gguf"
+    writer = gguf.GGUFWriter(path, shape.arch)
+    _keys(writer, shape)
+    for name, dims, kind in TENSORS[shape.arch](shape):
+        elements = int(np.prod(dims))
+        if dims[0] % gguf.GGML_QUANT_SIZES[kind][0]:
+            kind = Q.F32
+        block, size = gguf.GGML_QUANT_SIZES[kind]
+        # With a raw type the writer wants the shape in bytes, rows first.
+        row = dims[0] // block * size
+        whole = (*reversed(dims[1:]), row) if kind not in (Q.F32, Q.F16) else tuple(reversed(dims))
+        dtype = {Q.F32: np.float32, Q.F16: np.float16}.get(kind, np.uint8)
+        writer.add_tensor_info(name, whole, np.dtype(dtype), elements // block * size, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    writer.close()
+    _extend(path)
+    return path
+
+
+def _extend(path: Path) -> None:
+    from offgrid_tui.gguf.reader import parse_header
+    from offgrid_tui.gguf.source import MemorySource
+
+    data = path.read_bytes()
+    header = parse_header(MemorySource(data, 1 << 60))
+    last = header.tensors[-1]
+    with path.open("r+b") as file:
+        file.truncate(header.data_offset + last.offset + last.size)
+
+
+def _keys(w: gguf.GGUFWriter, s: Shape) -> None:
+    w.add_context_length(131072)
+    w.add_embedding_length(s.embedding)
+    w.add_block_count(s.layers)
+    w.add_feed_forward_length(s.forward)
+    w.add_head_count(s.heads)
+    w.add_head_count_kv(list(s.kv_heads) if isinstance(s.kv_heads, tuple) else s.kv_heads)
+    w.add_key_length(s.head)
+    w.add_value_length(s.value or s.head)
+    w.add_layer_norm_rms_eps(1e-6)
+    w.add_layer_norm_eps(1e-6)
+    w.add_vocab_size(s.vocabulary)
+    w.add_tokenizer_model("no_vocab")
+    if "{arch}.rope.dimension_count" not in dict(s.keys):
+        w.add_rope_dimension_count(s.head)
+    if s.experts:
+        w.add_expert_count(s.experts)
+        w.add_expert_used_count(s.experts_used)
+        w.add_expert_feed_forward_length(s.forward)
+    if s.window:
+        w.add_sliding_window(s.window)
+    for key, value in s.keys:
+        key = key.replace("{arch}", s.arch)
+        if isinstance(value, bool):
+            w.add_bool(key, value)
+        elif isinstance(value, int):
+            w.add_uint32(key, value)
+        elif isinstance(value, float):
+            w.add_float32(key, value)
+        else:
+            w.add_array(key, value)
+
+
+def _common(s: Shape) -> list[tuple[str, tuple[int, ...], Q]]:
+    tensors = [
+        ("token_embd.weight", (s.embedding, s.vocabulary), s.kind),
+        ("output_norm.weight", (s.embedding,), VECTOR),
+    ]
+    if not s.tied:
+        tensors.append(("output.weight", (s.embedding, s.vocabulary), s.kind))
+    return tensors
+
+
+def _kv(s: Shape, i: int) -> int:
+    return s.kv_heads[i] if isinstance(s.kv_heads, tuple) else s.kv_heads
+
+
+def _llama(s: Shape, *, norms: bool = False, posts: bool = False, bias: bool = False) -> list[Any]:
+    tensors = _common(s)
+    for i in range(s.layers):
+        b, kv, value = f"blk.{i}.", _kv(s, i), s.value or s.head
+        tensors += [
+            (b + "attn_norm.weight", (s.embedding,), VECTOR),
+            (b + "attn_q.weight", (s.embedding, s.heads * s.head), s.kind),
+            (b + "attn_k.weight", (s.embedding, kv * s.head), s.kind),
+            (b + "attn_v.weight", (s.embedding, kv * value), s.kind),
+            (b + "attn_output.weight", (s.heads * value, s.embedding), s.kind),
+            (b + "ffn_norm.weight", (s.embedding,), VECTOR),
+        ]
+        if bias:
+            tensors += [
+                (b + "attn_q.bias", (s.heads * s.head,), VECTOR),
+                (b + "attn_k.bias", (kv * s.head,), VECTOR),
+                (b + "attn_v.bias", (kv * value,), VECTOR),
+            ]
+        if norms:
+            tensors += [
+                (b + "attn_q_norm.weight", (s.head,), VECTOR),
+                (b + "attn_k_norm.weight", (s.head,), VECTOR),
+            ]
+        if posts:
+            tensors += [
+                (b + "post_attention_norm.weight", (s.embedding,), VECTOR),
+                (b + "post_ffw_norm.weight", (s.embedding,), VECTOR),
+            ]
+        if s.experts:
+            tensors += [
+                (b + "ffn_gate_inp.weight", (s.embedding, s.experts), VECTOR),
+                (b + "ffn_gate_exps.weight", (s.embedding, s.forward, s.experts), s.kind),
+                (b + "ffn_up_exps.weight", (s.embedding, s.forward, s.experts), s.kind),
+                (b + "ffn_down_exps.weight", (s.forward, s.embedding, s.experts), s.kind),
+            ]
+        else:
+            tensors += [
+                (b + "ffn_gate.weight", (s.embedding, s.forward), s.kind),
+                (b + "ffn_up.weight", (s.embedding, s.forward), s.kind),
+                (b + "ffn_down.weight", (s.forward, s.embedding), s.kind),
+            ]
+    return tensors
+
+
+def _phi3(s: Shape) -> list[Any]:
+    tensors = _common(s)
+    for i in range(s.layers):
+        b = f"blk.{i}."
+        tensors += [
+            (b + "attn_norm.weight", (s.embedding,), VECTOR),
+            (b + "attn_qkv.weight", (s.embedding, (s.heads + 2 * _kv(s, i)) * s.head), s.kind),
+            (b + "attn_output.weight", (s.heads * s.head, s.embedding), s.kind),
+            (b + "ffn_norm.weight", (s.embedding,), VECTOR),
+            (b + "ffn_up.weight", (s.embedding, 2 * s.forward), s.kind),
+            (b + "ffn_down.weight", (s.forward, s.embedding), s.kind),
+        ]
+    return tensors
+
+
+def _mamba(s: Shape) -> list[Any]:
+    keys = dict(s.keys)
+    inner, state = keys["{arch}.ssm.inner_size"], keys["{arch}.ssm.state_size"]
+    conv, rank = keys["{arch}.ssm.conv_kernel"], keys["{arch}.ssm.time_step_rank"]
+    tensors = _common(s)
+    for i in range(s.layers):
+        b = f"blk.{i}."
+        tensors += [
+            (b + "attn_norm.weight", (s.embedding,), VECTOR),
+            (b + "ssm_in.weight", (s.embedding, 2 * inner), s.kind),
+            (b + "ssm_conv1d.weight", (conv, inner), VECTOR),
+            (b + "ssm_conv1d.bias", (inner,), VECTOR),
+            (b + "ssm_x.weight", (inner, rank + 2 * state), s.kind),
+            (b + "ssm_dt.weight", (rank, inner), s.kind),
+            (b + "ssm_dt.bias", (inner,), VECTOR),
+            (b + "ssm_a", (state, inner), VECTOR),
+            (b + "ssm_d", (inner,), VECTOR),
+            (b + "ssm_out.weight", (inner, s.embedding), s.kind),
+        ]
+    return tensors
+
+
+def _deepseek2(s: Shape) -> list[Any]:
+    keys = dict(s.keys)
+    lora = keys["{arch}.attention.kv_lora_rank"]
+    rope = keys["{arch}.rope.dimension_count"]
+    head, value = keys["{arch}.attention.key_length_mla"], keys["{arch}.attention.value_length_mla"]
+    nope, rank = head - rope, keys["{arch}.attention.q_lora_rank"]
+    tensors = _common(s)
+    for i in range(s.layers):
+        b = f"blk.{i}."
+        tensors += [
+            (b + "attn_norm.weight", (s.embedding,), VECTOR),
+            (b + "attn_kv_a_norm.weight", (lora,), VECTOR),
+            (b + "attn_q_a.weight", (s.embedding, rank), s.kind),
+            (b + "attn_q_a_norm.weight", (rank,), VECTOR),
+            (b + "attn_q_b.weight", (rank, s.heads * head), s.kind),
+            (b + "attn_kv_a_mqa.weight", (s.embedding, lora + rope), s.kind),
+            (b + "attn_k_b.weight", (nope, lora, s.heads), s.kind),
+            (b + "attn_v_b.weight", (lora, value, s.heads), s.kind),
+            (b + "attn_output.weight", (s.heads * value, s.embedding), s.kind),
+            (b + "ffn_norm.weight", (s.embedding,), VECTOR),
+            (b + "ffn_gate.weight", (s.embedding, s.forward), s.kind),
+            (b + "ffn_up.weight", (s.embedding, s.forward), s.kind),
+            (b + "ffn_down.weight", (s.forward, s.embedding), s.kind),
+        ]
+    return tensors
+
+
+TENSORS = {
+    "llama": _llama,
+    "qwen2": lambda s: _llama(s, bias=True),
+    "qwen3": lambda s: _llama(s, norms=True),
+    "qwen3moe": lambda s: _llama(s, norms=True),
+    "gemma2": lambda s: _llama(s, posts=True),
+    "gemma3": lambda s: _llama(s, norms=True, posts=True),
+    "phi3": _phi3,
+    "mamba": _mamba,
+    "deepseek2": _deepseek2,
+}
