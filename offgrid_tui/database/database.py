@@ -17,7 +17,7 @@ import apsw
 
 from offgrid_tui.database.changes import ORIGIN_FUNCTION, Change, changes_since, newest_seq
 from offgrid_tui.database.connection import open_connection
-from offgrid_tui.database.errors import DatabaseBusy, DatabaseClosed, translate
+from offgrid_tui.database.errors import DatabaseBusy, DatabaseClosed, DatabaseDamaged, damaged, translate
 from offgrid_tui.database.migrate import migrate
 from offgrid_tui.database.migrations import MIGRATIONS, Migration
 from offgrid_tui.foundation.clock import Clock, SystemClock
@@ -106,7 +106,10 @@ class Database:
 
     async def check(self) -> list[str]:
         """What SQLite finds wrong in the file, at most twenty lines; empty where it is whole. Reads all of it."""
-        rows = await self.read(lambda connection: connection.execute("PRAGMA quick_check(20)").fetchall())
+        try:
+            rows = await self.read(lambda connection: connection.execute("PRAGMA quick_check(20)").fetchall())
+        except DatabaseDamaged as error:
+            return [error.detail]
         return [str(text) for (text,) in rows if text != "ok"]
 
     # ── changes by others ─────────────────────────────────────────────────────────────────────────────────────────
@@ -211,6 +214,8 @@ class Database:
             if known := translate(error, self.path, connection.system_errno):
                 raise known from error
             raise
+        except UnicodeDecodeError as error:  # SQLite takes no text that is not UTF-8, so this one was overwritten
+            raise damaged(self.path, str(error)) from error
 
     def _submit(self, fn: Callable[[], T]) -> Future[T]:
         try:
