@@ -162,7 +162,7 @@ class _Answer:
                     case Loaded():
                         self._progress.clear()
                         self.loaded = event
-                    case Prefill() if event.total > event.done:
+                    case Prefill() if event.total > event.done and self._progress.terminal:
                         self._progress.show("reading the question", f"{event.done} of {tokens(event.total)} tokens")
                     case Text() if not self.interrupted:
                         self._take(event)
@@ -207,12 +207,16 @@ class _Answer:
             "prompt_tokens": done and done.prompt_tokens,
             "cached_tokens": done and done.cached_tokens,
             "completion_tokens": done and done.completion_tokens,
-            "ttft_ms": done and done.ttft_ms,
-            "prefill_tps": done and done.prefill_tps,
-            "decode_tps": done and done.decode_tps,
-            "load_ms": done and done.load_ms,
+            "ttft_ms": done and _rounded(done.ttft_ms),
+            "prefill_tps": done and _rounded(done.prefill_tps),
+            "decode_tps": done and _rounded(done.decode_tps),
+            "load_ms": done and _rounded(done.load_ms),
             "stop_reason": done.stop_reason.value if done else "cancelled" if self.interrupted else "error",
         }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def _figures(loaded: Loaded, done: Done) -> str:

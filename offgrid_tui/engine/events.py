@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from offgrid_tui.engine.build.find import EngineInfo
+from offgrid_tui.engine.builder.find import EngineInfo
 from offgrid_tui.engine.errors import EngineError
 
 

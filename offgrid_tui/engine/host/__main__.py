@@ -13,7 +13,7 @@ import socket
 import sys
 from pathlib import Path
 
-from offgrid_tui.engine.build.find import find_engine
+from offgrid_tui.engine.builder.find import find_engine
 from offgrid_tui.engine.host.history import LoadHistory
 from offgrid_tui.engine.host.oom import OomWatch
 from offgrid_tui.engine.host.pool import Pool, Surroundings

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from offgrid_tui.engine.build.find import EngineInfo
+from offgrid_tui.engine.builder.find import EngineInfo
 from offgrid_tui.engine.contract import Event, WorkerStatus
 from offgrid_tui.engine.errors import EngineError
 from offgrid_tui.engine.host import failures, memory

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Coroutine
 from typing import Any
 
-from offgrid_tui.engine.build.recipe import DISTRIBUTION
+from offgrid_tui.engine.builder.recipe import DISTRIBUTION
 from offgrid_tui.engine.contract import (
     MAX_LINE,
     Cancel,

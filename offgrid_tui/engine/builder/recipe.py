@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 DISTRIBUTION = "llama-cpp-python"
+MODULE = "llama_cpp"
 VERSION = "0.3.36"
+SOURCE_SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"  # of the source distribution
+REQUIREMENT = f"{DISTRIBUTION}=={VERSION}"
 
-# Free of what OffGrid has no use for, so that there is less to compile and less to go wrong. OpenMP is off because its
-# threads spin: measured, decoding falls to a tenth of its speed as soon as another process wants a core, while ggml's
-# own threads keep half or more; on a quiet machine the two are equal.
+# What its pyproject.toml asks for, and what scikit-build-core fetches by itself where the system has none.
+BUILD_TOOLS = ("scikit-build-core>=0.9.2,<2", "cmake>=3.21,<5", "ninja>=1.11")
+
+# Free of OpenMP, because its threads spin: decoding falls to a tenth of its speed as soon as another process wants a
+# core, while ggml's own threads keep most of it. `benchmarks/engine` measures both.
 _COMMON = ("-DGGML_OPENMP=OFF", "-DGGML_NATIVE=ON")
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A way to compute. `tool` is the compiler it needs beside C++, `package` the Debian package that has it."""
+    """A way to compute. `tool` is the compiler it needs beside C++, `package` the Debian packages that have it."""
 
     name: str
     label: str
@@ -35,6 +40,6 @@ BACKENDS = {
         Backend("cuda", "NVIDIA GPUs (CUDA)", ("-DGGML_CUDA=ON",), "nvcc", "nvidia-cuda-toolkit"),
         Backend("rocm", "AMD GPUs (ROCm)", ("-DGGML_HIP=ON",), "hipcc", "hipcc"),
         Backend("vulkan", "GPUs by Vulkan", ("-DGGML_VULKAN=ON",), "glslc", "glslc libvulkan-dev"),
-        Backend("metal", "Apple GPUs (Metal)", ("-DGGML_METAL=ON",)),
+        Backend("metal", "Apple GPUs (Metal)", ("-DGGML_METAL=ON",), "xcrun", ""),
     )
 }
