@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -37,7 +36,7 @@ class Database:
     def __init__(self, path: Path, filesystem: Filesystem) -> None:
         self.path = path
         self.filesystem = filesystem
-        self._origin = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        self._origin = f"{os.getpid()}-{os.urandom(6).hex()}"
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="database")
         self._connection: apsw.Connection
         self._journal = ""
