@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import threading
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,8 +14,8 @@ from textual.binding import Binding, BindingType
 from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, TextArea
+from textual.worker import Worker, WorkerState
 
-from offgrid_tui.chat.model import Turn
 from offgrid_tui.foundation.errors import ExitCode, OffGridError
 from offgrid_tui.foundation.text import clean, clean_line
 from offgrid_tui.system.paths import Paths
@@ -25,8 +23,10 @@ from offgrid_tui.system.resources import resource
 from offgrid_tui.ui import clipboard, messages
 from offgrid_tui.ui.chat.figures import stem
 from offgrid_tui.ui.chat.screen import ChatScreen
+from offgrid_tui.ui.frame.heartbeat import Heartbeat
 from offgrid_tui.ui.frame.pulse import Activity, Pulse
 from offgrid_tui.ui.frame.screen import FrameScreen
+from offgrid_tui.ui.signals import leave_on_signals
 from offgrid_tui.ui.themes import FALLBACK, load_themes, variable_defaults
 from offgrid_tui.ui.widgets.gauge import Drawing
 
@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from offgrid_tui.ui.bridge import Bridge
     from offgrid_tui.workstation import Workstation
 
+log = logging.getLogger(__name__)
 TWICE = 2.0  # seconds within which a second ctrl+c asks to quit
-LEAVE_SECONDS = 8.0  # after a signal: longer than the workstation takes to save, then we go whatever happens
+MEMORY_BUSY, MEMORY_IDLE = 1.0, 5.0  # seconds between two looks at the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +86,13 @@ class OffGridApp(App[None]):
         self.offgrid = settings.network.offgrid
         self.modes = (Mode("chat", "3", "Chat"),)
         self.pulse = Pulse(model=stem(self.model) if self.model else None)
+        self.heart = Heartbeat(self.pulse)
         self.opened = asyncio.Event()
         self.failure: OffGridError | None = None
         self.workstation: Workstation
         self.bridge: Bridge
         self._opener = opener or self._open_workstation
         self._interrupted = 0.0
-        self._leaving = False
         self.animation_level = "none"  # nothing glides: every step of it would be a packet over SSH
 
     # ── opening ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -102,11 +103,8 @@ class OffGridApp(App[None]):
     def on_mount(self) -> None:
         self._load_themes()
         self.set_keymap(dict(self.settings.keys))
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            if threading.current_thread() is threading.main_thread():
-                loop.add_signal_handler(number, self._told_to_leave, number)
-        self.call_after_refresh(self.run_worker, self._open(), exit_on_error=False)
+        leave_on_signals(lambda code: self.start(self.leave(code)))
+        self.call_after_refresh(self.start, self._open())
 
     async def _open_workstation(self) -> Workstation:
         # The database and all that stands on it: 100 ms of import that the first frame does not wait for.
@@ -124,28 +122,51 @@ class OffGridApp(App[None]):
             self.exit(return_code=int(error.exit_code))
             return
         self.bridge = Bridge(self.workstation.bus, self.settings.ui.frame_rate or write_rate())
-        self.bridge.add(self)
+        self.bridge.add(self.heart.take)
+        self.bridge.add(self.post_message)
         self.pulse.label = clean_line(self.workstation.provider.label, 40)
         if self.model is None:
             recent = await self.workstation.recent.list()
             self.choose_model(next((m for m in recent if Path(m).is_file()), None))
-        self._settle()
+        self.heart.settle()
         chat = self.chat_screen
-        self.bridge.add(chat)
+        self.bridge.add(chat.post_message)
         await chat.workstation_opened()
         await chat.model_changed()
         self.opened.set()
+        self.start(self._watch_memory())
         for problem in self.settings.problems:
             self.notify(str(problem), title="A setting can't be used", severity="warning", timeout=12)
 
-    def _settle(self) -> None:
-        self.pulse.activity = Activity.IDLE if self.model else Activity.NONE
+    async def _watch_memory(self) -> None:
+        """Memory moves while a model loads and answers; otherwise it is looked at rarely."""
+        from offgrid_tui.ui.memory import MemorySampler
+
+        sampler = MemorySampler(self.workstation.engine, self.settings.memory)
+        while self.opened.is_set():
+            self.pulse.memory_used, self.pulse.memory_budget = await sampler.sample()
+            await asyncio.sleep(MEMORY_BUSY if self.pulse.activity.running else MEMORY_IDLE)
 
     @property
     def chat_screen(self) -> ChatScreen:
         screen = self.get_screen_stack("chat")[0] if hasattr(self, "get_screen_stack") else self.screen_stack[0]
         assert isinstance(screen, ChatScreen)
         return screen
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` beside everything else. What goes wrong in it is told, and logged; the screen stays."""
+        self.run_worker(work, exit_on_error=False)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """The boundary of what runs beside: an error that nobody expected."""
+        error = event.worker.error
+        if event.state is not WorkerState.ERROR or error is None:
+            return
+        log.error("%s failed", event.worker.name, exc_info=error)
+        if isinstance(error, OffGridError):
+            self.notify_error(error)
+        else:
+            self.notify(f"{type(error).__name__}: {error}", title="A defect in OffGrid", severity="error", timeout=20)
 
     async def close_workstation(self) -> None:
         if self.opened.is_set():
@@ -179,8 +200,14 @@ class OffGridApp(App[None]):
         self.theme = wanted if wanted in found.themes else FALLBACK
 
     def use_theme(self, name: str) -> None:
-        """Take a theme, and remember it."""
+        """Take a theme, and remember it in config.toml."""
+        from offgrid_tui.settings.write import set_value
+
         self.theme = name
+        try:
+            set_value(self.paths, "ui.theme", name)
+        except (OffGridError, OSError) as error:
+            self.notify(f"The theme holds until you quit: {error}", severity="warning")
 
     def notify(
         self,
@@ -192,9 +219,7 @@ class OffGridApp(App[None]):
         markup: bool = False,
     ) -> None:
         """As Textual's, but markup stays off whoever asks, and the text is cleaned."""
-        super().notify(
-            clean(message), title=clean_line(title), severity=severity, timeout=timeout or 5, markup=False
-        )
+        super().notify(clean(message), title=clean_line(title), severity=severity, timeout=timeout or 5, markup=False)
 
     def notify_error(self, error: OffGridError) -> None:
         """Title, why, and what to do next."""
@@ -205,64 +230,17 @@ class OffGridApp(App[None]):
 
     def choose_model(self, model: str | None) -> None:
         """What the next message is asked of. Nothing is loaded before that."""
-        if model == self.model and self.pulse.model is not None:
-            return
-        self.model = model
-        self.pulse.model = stem(model) if model else None
-        self.pulse.context_size = None
-        self._settle()
+        if model != self.model:
+            self.model = model
+            self.heart.choose(model)
 
     def wishes(self) -> dict[str, Any]:
         """What an answer is asked for with, by the settings."""
         return {"model": self.model, "sampling": self.workstation.sampling}
 
-    def show_figures(self, turn: Turn | None) -> None:
-        """Another conversation was opened: its context is shown, not the last one's."""
-        figures = turn.figures if turn else None
-        used = None
-        if figures and figures.prompt_tokens is not None:
-            used = figures.prompt_tokens + (figures.completion_tokens or 0)
-        self.pulse.context_used = used
-        self.pulse.context_size = (figures.context if figures else None) or self.pulse.context_size
-
     # ── what came over the bridge ──────────────────────────────────────────────────────────────────────────────────
 
-    def on_turn_came(self, message: messages.TurnCame) -> None:
-        if message.turn.role == "assistant" and not message.turn.content:
-            self.pulse.begin()
-
-    def on_answer_advanced(self, message: messages.AnswerAdvanced) -> None:
-        progress = message.progress
-        if self.pulse.activity is not Activity.STOPPING:
-            self.pulse.activity = {
-                "engine": Activity.WAITING,
-                "queued": Activity.WAITING,
-                "starting": Activity.STARTING,
-                "loading": Activity.LOADING,
-                "prompt": Activity.READING,
-            }[progress.phase]
-        self.pulse.fraction = progress.fraction
-        if progress.phase == "prompt" and progress.tokens is not None:
-            self.pulse.context_used = progress.tokens
-
-    def on_model_ready(self, message: messages.ModelReady) -> None:
-        self.pulse.model = message.loaded.name
-        self.pulse.context_size = message.loaded.context
-
-    def on_text_arrived(self, message: messages.TextArrived) -> None:
-        self.pulse.grew(message.tokens, message.elapsed_ms)
-
-    def on_answer_finished(self, message: messages.AnswerFinished) -> None:
-        turn = message.turn
-        self.pulse.activity = Activity.FAILED if turn.state.value == "failed" else Activity.IDLE
-        self.pulse.fraction = None
-        self.pulse.rate = turn.figures.decode_tps or self.pulse.rate
-        self.pulse.ttft_ms = turn.figures.ttft_ms or self.pulse.ttft_ms
-        self.show_figures(turn)
-
     def on_engine_moved(self, message: messages.EngineMoved) -> None:
-        self.pulse.engine = message.problem or message.text
-        self.pulse.engine_failed = bool(message.problem)
         if message.problem:
             self.notify(message.detail, title=message.problem, severity="error", timeout=30)
 
@@ -314,22 +292,26 @@ class OffGridApp(App[None]):
     def copy_to_clipboard(self, text: str) -> None:
         """Textual's own widgets copy through here."""
         self._clipboard = text
-        self.run_worker(self.copy(text), exit_on_error=False)
+        self.start(self.copy(text))
 
     def open_url(self, url: str, *, new_tab: bool = True) -> None:
         """Nothing on screen opens a browser: over SSH there is none, and a model chooses what a link says."""
 
-    def action_leave(self) -> None:
+    async def action_leave(self) -> None:
         if self._answering():
             self._ask_to_quit("Quit while an answer is being written?", "What came of it is kept.")
         else:
-            self.exit()
+            await self.leave()
 
     def _ask_to_quit(self, question: str, detail: str = "") -> None:
         from offgrid_tui.ui.overlays.questions import Confirm
 
+        async def answered(yes: bool | None) -> None:
+            if yes:
+                await self.leave()
+
         if not isinstance(self.screen, ModalScreen):
-            self.push_screen(Confirm(question, detail, yes="Quit", no="Stay"), lambda yes: self.exit() if yes else None)
+            self.push_screen(Confirm(question, detail, yes="Quit", no="Stay"), answered)
 
     def action_mode(self, name: str) -> None:
         if self.current_mode != name:
@@ -355,22 +337,12 @@ class OffGridApp(App[None]):
         from offgrid_tui.ui.open_model import open_model
 
         if isinstance(self.screen, FrameScreen):
-            self.run_worker(open_model(self), exit_on_error=False)
+            self.start(open_model(self))
 
     # ── leaving ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _told_to_leave(self, number: signal.Signals) -> None:
-        """SIGTERM, or SIGHUP as the terminal goes away: save and leave at once."""
-        if self._leaving:
-            return
-        self._leaving = True
-        # A terminal that is gone can hold up whoever writes to it; what matters is saved long before this.
-        last_resort = threading.Timer(LEAVE_SECONDS, os._exit, (128 + number,))
-        last_resort.daemon = True
-        last_resort.start()
-        self.run_worker(self._leave(128 + number), exit_on_error=False)
-
-    async def _leave(self, code: int) -> None:
+    async def leave(self, code: int = 0) -> None:
+        """Save and close everything, then give the terminal back."""
         await self.close_workstation()
         self.exit(return_code=code)
 

@@ -12,8 +12,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from textual.message_pump import MessagePump
-
 from offgrid_tui.chat import events as chat
 from offgrid_tui.engine import events as engine
 from offgrid_tui.foundation.events import Bus
@@ -52,7 +50,7 @@ class Bridge:
         self._interval = 1 / rate
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self._listeners: list[MessagePump] = []
+        self._listeners: list[Callable[[BusMessage], object]] = []
         self._growing: dict[str, _Growing] = {}
         self._progress: dict[str, chat.AnswerProgressed] = {}
         self._changed = False
@@ -69,12 +67,9 @@ class Bridge:
             handlers.append((kind, self._translate))
         self._unsubscribe = [bus.subscribe(kind, self._in_loop(call)) for kind, call in handlers]
 
-    def add(self, listener: MessagePump) -> None:
+    def add(self, listener: Callable[[BusMessage], object]) -> None:
+        """Tell `listener` too: the `post_message` of a screen, or a function that returns at once."""
         self._listeners.append(listener)
-
-    def remove(self, listener: MessagePump) -> None:
-        if listener in self._listeners:
-            self._listeners.remove(listener)
 
     def hush(self, turn_id: str) -> None:
         """No more text of this answer: the user stopped it, and the screen stops at once. AnswerFinished brings the
@@ -171,11 +166,11 @@ class Bridge:
 
     def _tell(self, make: Callable[[], BusMessage]) -> None:
         for listener in tuple(self._listeners):
-            listener.post_message(make())  # a message of its own for each: Textual marks them as they travel
+            listener(make())  # a message of its own for each: Textual marks them as they travel
 
 
 def _building(event: engine.EngineBuildProgressed) -> BusMessage:
-    return messages.EngineMoved(f"{event.done}/{event.total}")
+    return messages.EngineMoved(f"{event.done}/{event.total}" if event.total else clean_line(event.step, 30))
 
 
 _TRANSLATIONS: dict[type[object], Callable[..., BusMessage]] = {

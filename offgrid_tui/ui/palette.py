@@ -24,7 +24,7 @@ def open_palette(app: OffGridApp, screen: FrameScreen) -> None:
         actions[id] = action
 
     for node, hint in hints(screen):
-        if hint.action == "palette":
+        if hint.id is None or hint.action == "palette":  # what moves the cursor is no action to look for
             continue
 
         async def act(action: str = hint.action, namespace: object = node) -> None:

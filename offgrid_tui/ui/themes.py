@@ -152,6 +152,8 @@ def _to_textual(name: str, colors: dict[str, str], *, dark: bool, ansi: bool) ->
     }
     if ansi:
         variables |= {
+            "ansi-background": c["background"],
+            "ansi-foreground": c["foreground"],
             "block-cursor-background": "ansi_default",
             "block-cursor-blurred-background": "ansi_default",
             "input-cursor-background": "ansi_default",

@@ -18,7 +18,7 @@ class Composer(TextArea):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "send", "Send", id="composer.send", tooltip="Send the message", priority=True),
         Binding(
-            "ctrl+j,alt+enter", "newline", "New line", id="composer.newline", tooltip="Begin a new line", priority=True
+            "ctrl+j,alt+enter", "newline", "Newline", id="composer.newline", tooltip="Begin a new line", priority=True
         ),
         Binding("escape", "leave", "Keys", id="composer.leave", tooltip="Leave the input: single keys work then"),
     ]

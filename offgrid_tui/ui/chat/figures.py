@@ -56,7 +56,7 @@ def details(turn: Turn) -> str:
         parts.append(f"loaded in {_seconds(f.load_ms)}")
     if f.layers and f.gpu_layers:
         parts.append(f"{f.gpu_layers}/{f.layers} layers on the GPU")
-    if f.stop_reason:
+    if f.stop_reason and turn.state is TurnState.COMPLETE:
         parts.append(_STOP_WORDS.get(f.stop_reason, clean_line(f.stop_reason, 40)))
     return " · ".join(parts)
 

@@ -8,7 +8,7 @@ without boxes, wrapped instead of scrolled, so that nothing hides at the right e
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
@@ -31,7 +31,7 @@ HIGHLIGHT_LIMIT = 20_000  # characters; beyond, a code block is shown in one col
 class CodeColors(HighlightTheme):
     """Code in our ten colours: what is not code speaks softly, text stands out, the rest is ink."""
 
-    STYLES: ClassVar[dict[Any, str]] = {
+    STYLES = {  # noqa: RUF012 - Textual declares it so
         Code.Comment: "$muted italic",
         Code.Keyword: "$accent",
         Code.Operator.Word: "$accent",

@@ -9,10 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.css.query import NoMatches
 from textual.widgets import OptionList
 
-from offgrid_tui.chat.model import Conversation, Turn, TurnState
+from offgrid_tui.chat.model import Conversation, Turn
 from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.ui import messages
@@ -22,6 +21,7 @@ from offgrid_tui.ui.chat.empty import Empty
 from offgrid_tui.ui.chat.figures import stem
 from offgrid_tui.ui.chat.transcript import Transcript
 from offgrid_tui.ui.chat.turns import Heading, TurnView
+from offgrid_tui.ui.errors import tells_errors
 from offgrid_tui.ui.frame.screen import FrameScreen
 from offgrid_tui.ui.overlays.picker import Item, Picked, Picker
 from offgrid_tui.ui.overlays.questions import AskText, Confirm
@@ -36,9 +36,12 @@ class ChatScreen(FrameScreen):
     CSS_PATH = "chat.tcss"
     TITLE_IN_HELP = "Chat"
     AUTO_FOCUS = "Composer"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (WIDE, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it so
+        (0, "-narrow"),
+        (WIDE, "-wide"),
+    ]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("i", "write", "Write", id="chat.write", tooltip="Write a message", key_display="i"),
+        Binding("i,enter", "write", "Write", id="chat.write", tooltip="Write a message", key_display="i"),
         Binding("ctrl+n", "new", "New", id="chat.new", tooltip="Begin a new chat"),
         Binding("ctrl+r", "regenerate", "Again", id="chat.regenerate", tooltip="Let the model answer once more"),
         Binding("ctrl+g", "chats", "Chats", id="chat.list", tooltip="Go to the list of chats"),
@@ -82,7 +85,9 @@ class ChatScreen(FrameScreen):
         title = self._conversation.title if self._conversation else ""
         model = self.app.model
         right = [Content.styled(clean_line(stem(model), 40), "$muted")] if model else []
-        self.query_one("#main > Heading", Heading).show(Content(clean_line(title, 200) or "New chat"), right)
+        self.query_one("#main > Heading", Heading).show(
+            Content.styled(clean_line(title, 200) or "New chat", "bold"), right
+        )
 
     # ── opening ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -106,7 +111,7 @@ class ChatScreen(FrameScreen):
         if conversation and conversation.model and not self.app.model_was_asked_for:
             self.app.choose_model(conversation.model)
         await self._transcript.show(turns, Empty(self.app.model, self.app.paths.models))
-        self.app.show_figures(self._transcript.last_answer)
+        self.app.heart.show(self._transcript.last_answer)
         open_id = conversation.id if conversation else None
         self.query_one(ConversationList).show(self._conversations, open_id)
         self._draw_heading()
@@ -135,7 +140,7 @@ class ChatScreen(FrameScreen):
             return
         self._composer.clear()
         self._asking = True
-        self.run_worker(self._ask(event.text), group="ask", exit_on_error=False)
+        self.app.start(self._ask(event.text))
 
     async def _ask(self, text: str) -> None:
         """Save first, show second: the turns come back as messages once they are on disk."""
@@ -162,11 +167,13 @@ class ChatScreen(FrameScreen):
 
     # ── what came over the bridge ──────────────────────────────────────────────────────────────────────────────────
 
+    @tells_errors
     async def on_conversations_changed(self, message: messages.ConversationsChanged) -> None:
         await self._read_list()
         if self._conversation and self._conversation.id in message.deleted:
             await self.open(None)
 
+    @tells_errors
     async def on_turn_came(self, message: messages.TurnCame) -> None:
         turn = message.turn
         if self._conversation is None or turn.conversation != self._conversation.id:
@@ -178,28 +185,18 @@ class ChatScreen(FrameScreen):
                 await self._transcript.add(turn)
             else:  # another branch: a second answer to the same message
                 await self._transcript.show(await self._chat.branch(self._conversation.id))
-        elif (view := self._transcript.answer(turn.id)) is not None:
-            self._transcript.replaced(turn)
-            await view.finish(turn)
+        else:
+            await self._transcript.take(message)
         self.refresh_bindings()
 
-    def on_answer_advanced(self, message: messages.AnswerAdvanced) -> None:
-        if (view := self._transcript.answer(message.progress.turn_id)) is not None:
-            view.advance(message.progress)
-
-    def on_model_ready(self, message: messages.ModelReady) -> None:
-        if (view := self._transcript.answer(message.turn_id)) is not None:
-            view.loaded(message.loaded)
-
-    async def on_text_arrived(self, message: messages.TextArrived) -> None:
-        if (view := self._transcript.answer(message.turn_id)) is not None:
-            await view.grow(message)
-
-    async def on_answer_finished(self, message: messages.AnswerFinished) -> None:
-        self._transcript.replaced(message.turn)
-        if (view := self._transcript.answer(message.turn.id)) is not None:
-            await view.finish(message.turn)
-        self.refresh_bindings()
+    @on(messages.AnswerAdvanced)
+    @on(messages.ModelReady)
+    @on(messages.TextArrived)
+    @on(messages.AnswerFinished)
+    async def _answer_moved(self, message: messages.BusMessage) -> None:
+        await self._transcript.take(message)
+        if isinstance(message, messages.AnswerFinished):
+            self.refresh_bindings()
 
     # ── actions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -223,19 +220,17 @@ class ChatScreen(FrameScreen):
     def _left(self) -> None:
         self._transcript.focus()
 
+    @tells_errors
     async def action_new(self) -> None:
         await self.open(None)
         self._composer.focus()
 
     def action_regenerate(self) -> None:
         if not self.refused("regenerate") and self._conversation is not None:
-            self.run_worker(self._regenerate(self._conversation.id), group="ask", exit_on_error=False)
+            self.app.start(self._regenerate(self._conversation.id))
 
     async def _regenerate(self, conversation: str) -> None:
-        try:
-            await self._chat.regenerate(conversation, **self.app.wishes())
-        except OffGridError as error:
-            self.app.notify_error(error)
+        await self._chat.regenerate(conversation, **self.app.wishes())
 
     def action_chats(self) -> None:
         """The list where it stands beside the chat; over it where there is no room."""
@@ -254,11 +249,13 @@ class ChatScreen(FrameScreen):
 
         self.app.push_screen(Picker("Chats", find, hint="Filter"), self._chat_picked)
 
+    @tells_errors
     async def _chat_picked(self, picked: Picked | None) -> None:
         if picked and picked.id:
             await self._open_id(picked.id)
 
     @on(OptionList.OptionSelected, "ConversationList")
+    @tells_errors
     async def _chat_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         if event.option_id:
@@ -290,16 +287,16 @@ class ChatScreen(FrameScreen):
         return next((c.title for c in self._conversations if c.id == id), "") or "New chat"
 
     def _rename(self, id: str) -> None:
-        async def rename(title: str | None) -> None:
+        def rename(title: str | None) -> None:
             if title:
-                await self._chat.rename(id, title)
+                self.app.start(self._chat.rename(id, title))
 
         self.app.push_screen(AskText("Rename chat", self._title(id)), rename)
 
     def _delete(self, id: str) -> None:
-        async def delete(yes: bool | None) -> None:
+        def delete(yes: bool | None) -> None:
             if yes:
-                await self._chat.delete(id)
+                self.app.start(self._chat.delete(id))
 
         question = f"Delete “{clean_line(self._title(id), 60)}”?"
         self.app.push_screen(Confirm(question, "Its messages go with it.", yes="Delete", no="Keep"), delete)

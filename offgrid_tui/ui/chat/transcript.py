@@ -10,7 +10,9 @@ from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 
 from offgrid_tui.chat.model import Turn, TurnState
+from offgrid_tui.ui import messages
 from offgrid_tui.ui.chat.turns import AnswerTurn, TurnView, UserTurn
+from offgrid_tui.ui.messages import BusMessage
 from offgrid_tui.ui.widgets.gauge import Drawing
 
 PAGE = 12  # turns mounted at once
@@ -83,9 +85,24 @@ class Transcript(VerticalScroll):
         self._views[turn.id] = view
         return view
 
-    def replaced(self, turn: Turn) -> None:
-        """Remember what a turn became, for when it is mounted again."""
-        self._turns = [turn if t.id == turn.id else t for t in self._turns]
+    async def take(self, message: BusMessage) -> None:
+        """What came over the bridge about one of the answers here."""
+        match message:
+            case messages.AnswerAdvanced(progress):
+                if (view := self.answer(progress.turn_id)) is not None:
+                    view.advance(progress)
+            case messages.ModelReady(loaded, turn_id):
+                if (view := self.answer(turn_id)) is not None:
+                    view.loaded(loaded)
+            case messages.TextArrived(turn_id):
+                if (view := self.answer(turn_id)) is not None:
+                    await view.grow(message)
+            case messages.AnswerFinished(turn) | messages.TurnCame(turn):
+                self._turns = [turn if t.id == turn.id else t for t in self._turns]
+                if (view := self.answer(turn.id)) is not None:
+                    await view.finish(turn)
+            case _:
+                pass
 
     # ── asking ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -135,6 +135,10 @@ class AnswerTurn(TurnView):
         await self.query_one(".prose").mount(self._prose)
         self._draw_rest()
 
+    async def on_unmount(self) -> None:
+        if self._stream is not None:
+            await self._stream.stop()
+
     def _who(self) -> Content:
         name = self._loaded.name if self._loaded else self.turn.model_name or figures.stem(self.turn.model)
         quantisation = self._loaded.quantisation if self._loaded else self.turn.quantisation
@@ -257,4 +261,3 @@ def _progress_line(progress: AnswerProgressed, drawing: Drawing) -> Content:
         if progress.expected_ms:
             parts.append((f" of about {duration(progress.expected_ms / 1000)}", "$muted"))
     return Content.assemble(*parts)
-

@@ -51,7 +51,8 @@ def hints(screen: Screen[Any]) -> list[tuple[DOMNode, KeyHint]]:
                 binding.id,
             )
             found[name] = node, hint
-    return list(found.values())
+    floors = {screen: 1, screen.app: 2}
+    return sorted(found.values(), key=lambda entry: floors.get(entry[0], 0))
 
 
 def display_key(binding: Binding) -> str:
@@ -60,16 +61,16 @@ def display_key(binding: Binding) -> str:
         return binding.key_display
     names = {
         "question_mark": "?", "slash": "/", "escape": "esc", "left_square_bracket": "[", "right_square_bracket": "]",
-        "pageup": "pgup", "pagedown": "pgdn", "up": "↑", "down": "↓", "full_stop": ".", "comma": ",",
+        "pageup": "pgup", "pagedown": "pgdn", "up": "↑", "down": "↓", "left": "←", "right": "→",
+        "full_stop": ".", "comma": ",",
     }  # fmt: skip
     *modifiers, key = binding.key.split("+")
     key = names.get(key, key)
-    if modifiers == ["shift"] and len(key) == 1:
-        return key.upper()
     return "".join("^" if m == "ctrl" else f"{m}+" for m in modifiers) + key
 
 
 GAP = "  "
+URGENT = "app.stop"  # comes first while there is something to stop
 ALWAYS = ("app.palette", "app.help")  # where everything else can be found
 
 
@@ -91,7 +92,9 @@ class KeyBar(Widget):
     def render(self) -> Content:
         shown = [hint for _, hint in hints(self.screen) if hint.show]
         last = [hint for hint in shown if hint.id in ALWAYS]
-        return self._lay_out([hint for hint in shown if hint not in last], last, self.size.width)
+        first = [hint for hint in shown if hint not in last]
+        first.sort(key=lambda hint: hint.id != URGENT or bool(hint.reason))
+        return self._lay_out(first, last, self.size.width)
 
     def _lay_out(self, first: Iterable[KeyHint], last: Iterable[KeyHint], width: int) -> Content:
         """`last` stands at the right edge and is never left out while there is room for it at all."""
@@ -120,7 +123,6 @@ class KeyBar(Widget):
         for start, end, key in self._spans:
             if start <= x.x < end:
                 self.app.simulate_key(key)
-
 
 
 def _item(hint: KeyHint) -> Content:

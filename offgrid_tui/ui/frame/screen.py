@@ -31,7 +31,10 @@ class FrameScreen(Screen[None]):
         with Horizontal(id="strip"):
             yield Static(Content.styled("OffGrid", "bold $accent"), id="brand", markup=False)
             yield Tabs(
-                *(Tab(Content.assemble((f"{mode.key} ", "$muted"), mode.title), id=mode.name) for mode in self.app.modes),
+                *(
+                    Tab(Content.assemble((f"{mode.key} ", "$muted"), mode.title), id=mode.name)
+                    for mode in self.app.modes
+                ),
                 active=self.app.mode_of(self),
             )
             yield Static(self._mark(), id="mark", markup=False)
@@ -82,10 +85,12 @@ class FrameScreen(Screen[None]):
         return ()
 
     def key_groups(self) -> Sequence[tuple[str, Sequence[KeyHint]]]:
-        """The keys for the help: of what has the focus, of the screen, everywhere."""
-        here: list[KeyHint] = []
-        screen: list[KeyHint] = []
-        everywhere: list[KeyHint] = []
+        """The keys for the help: of what has the focus, of the screen, everywhere; last, how to move."""
+        groups: dict[str, list[KeyHint]] = {name: [] for name in ("Here", "On this screen", "Everywhere", "Moving")}
         for node, hint in hints(self):
-            (everywhere if node is self.app else screen if node is self else here).append(hint)
-        return (("Where the cursor is", here), ("On this screen", screen), ("Everywhere", everywhere))
+            if hint.id is None:  # Textual's own: cursor keys and the like
+                name = "Moving"
+            else:
+                name = "Everywhere" if node is self.app else "On this screen" if node is self else "Here"
+            groups[name].append(hint)
+        return tuple(groups.items())

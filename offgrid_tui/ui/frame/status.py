@@ -57,7 +57,7 @@ class StatusLine(Widget):
     """One row; `tick()` draws it again where something changed. Nothing in it moves by itself."""
 
     DEFAULT_CSS = """
-    StatusLine { height: 1; width: 1fr; padding: 0 1; background: $surface; color: $foreground; }
+    StatusLine { height: 1; width: 1fr; padding: 0 1; background: $background; color: $foreground; }
     """
     ALLOW_SELECT = False
 
@@ -135,7 +135,9 @@ def _state(pulse: Pulse) -> str:
 
 def _engine(pulse: Pulse, ascii_only: bool) -> Content:
     if pulse.engine_failed:
-        return Content.assemble(("x " if ascii_only else "✗ ", "$bad"), "engine failed", (f"  {pulse.engine}", "$muted"))
+        return Content.assemble(
+            ("x " if ascii_only else "✗ ", "$bad"), "engine failed", (f"  {pulse.engine}", "$muted")
+        )
     return Content.assemble(("o " if ascii_only else "◌ ", "$accent"), "engine ", (pulse.engine or "", "$accent"))
 
 

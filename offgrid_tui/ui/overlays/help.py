@@ -45,8 +45,8 @@ def _group(name: str, rows: Sequence[KeyHint]) -> Content:
     lines = [Content.styled(name, "$muted")]
     for hint in rows:
         text = hint.tooltip or hint.description
-        line = Content.assemble((f"{hint.display:>8}", "$accent"), "  ", text)
+        line = Content.assemble((f"{hint.display:>11}", "$accent"), "  ", text)
         if hint.reason:
-            line = Content.assemble((f"{hint.display:>8}", "$muted"), "  ", (f"{text}: {hint.reason}", "$muted"))
+            line = Content.assemble((f"{hint.display:>11}", "$muted"), "  ", (f"{text}: {hint.reason}", "$muted"))
         lines.append(line)
     return Content("\n").join(lines)

@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 from offgrid_tui.foundation.text import clean_line
 
 MAX_SHOWN = 300  # more than anybody reads; what is typed narrows it
+ROW_EDGES = 3  # cells of padding and scrollbar
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Picker(ModalScreen[Picked | None]):
     def _fill(self) -> None:
         rows = self.query_one(OptionList)
         self._items = list(self._find(self.query_one(Input).value))[:MAX_SHOWN]
-        width = max(rows.scrollable_content_region.width - 2, 20)
+        width = max(rows.size.width - ROW_EDGES, 20)
         rows.clear_options()
         rows.add_options([Option(_row(item, width), disabled=bool(item.reason)) for item in self._items])
         first = next((i for i, item in enumerate(self._items) if not item.reason), None)

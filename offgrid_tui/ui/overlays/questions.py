@@ -32,9 +32,8 @@ class Confirm(ModalScreen[bool]):
             yield Static(Content.styled(clean(self._question), "bold"), markup=False)
             if self._detail:
                 yield Static(Content.styled(clean(self._detail), "$muted"), markup=False)
-            yes = [("y", "$accent"), " ", (self._yes, "$foreground"), "    "]
-            no = [("n", "$accent"), " ", (self._no, "$foreground")]
-            yield Static(Content.assemble(*yes, *no), classes="choices", markup=False)
+            choices = Content.assemble(("y", "$accent"), f" {self._yes}    ", ("n", "$accent"), f" {self._no}")
+            yield Static(choices, classes="choices", markup=False)
 
     def action_answer(self, answer: bool) -> None:
         self.dismiss(answer)

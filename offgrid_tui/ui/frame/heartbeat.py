@@ -1,0 +1,71 @@
+"""Keeps the pulse: turns what came over the bridge into the figures of the status line."""
+
+from __future__ import annotations
+
+from offgrid_tui.chat.model import Turn, TurnState
+from offgrid_tui.ui import messages
+from offgrid_tui.ui.chat.figures import stem
+from offgrid_tui.ui.frame.pulse import Activity, Pulse
+from offgrid_tui.ui.messages import BusMessage
+
+_PHASES = {
+    "engine": Activity.WAITING,
+    "queued": Activity.WAITING,
+    "starting": Activity.STARTING,
+    "loading": Activity.LOADING,
+    "prompt": Activity.READING,
+}
+
+
+class Heartbeat:
+    """One for each app; a listener of the bridge."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        self._pulse = pulse
+
+    def take(self, message: BusMessage) -> None:
+        """Note what a message says; messages that say nothing about the pulse are none of ours."""
+        pulse = self._pulse
+        match message:
+            case messages.TurnCame(turn) if turn.state is TurnState.RUNNING and not turn.content:
+                pulse.begin()
+            case messages.AnswerAdvanced(progress):
+                if pulse.activity is not Activity.STOPPING:
+                    pulse.activity = _PHASES[progress.phase]
+                pulse.fraction = progress.fraction
+                if progress.tokens is not None:
+                    pulse.context_used = progress.tokens
+            case messages.ModelReady(loaded, _):
+                pulse.model, pulse.context_size = loaded.name, loaded.context
+            case messages.TextArrived():
+                pulse.grew(message.tokens, message.elapsed_ms)
+            case messages.AnswerFinished(turn):
+                pulse.activity = Activity.FAILED if turn.state is TurnState.FAILED else Activity.IDLE
+                pulse.fraction = None
+                self.show(turn)
+            case messages.EngineMoved(text, problem):
+                pulse.engine, pulse.engine_failed = problem or text, bool(problem)
+            case _:
+                pass
+
+    def choose(self, model: str | None) -> None:
+        """Another model is asked from now on; nothing is known of it yet but its file's name."""
+        self._pulse.model = stem(model) if model else None
+        self._pulse.context_size = None
+        self.settle()
+
+    def settle(self) -> None:
+        """Nothing runs."""
+        self._pulse.activity = Activity.IDLE if self._pulse.model else Activity.NONE
+
+    def show(self, turn: Turn | None) -> None:
+        """The figures of the last answer in the conversation that is open; None where there is none."""
+        pulse, figures = self._pulse, turn.figures if turn else None
+        pulse.context_used = pulse.rate = pulse.ttft_ms = None
+        if turn is None or figures is None:
+            return
+        if figures.prompt_tokens is not None:
+            pulse.context_used = figures.prompt_tokens + (figures.completion_tokens or 0)
+        pulse.context_size = figures.context or pulse.context_size
+        pulse.rate, pulse.ttft_ms = figures.decode_tps, figures.ttft_ms
+        pulse.model = turn.model_name or pulse.model
