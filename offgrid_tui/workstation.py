@@ -22,6 +22,7 @@ from offgrid_tui.network.policy import NetworkPolicy
 from offgrid_tui.providers.inference import InferenceWorker
 from offgrid_tui.providers.local import LocalProvider
 from offgrid_tui.providers.protocol import Provider
+from offgrid_tui.providers.readiness import EngineReadiness, find_or_build
 from offgrid_tui.settings.schema import Settings
 from offgrid_tui.system.paths import Paths
 
@@ -68,7 +69,10 @@ class Workstation:
             engine = EngineClient(paths, settings)
             parts.push_async_callback(_close, "engine", engine.close)
             if provider is None:
-                provider = LocalProvider(engine)
+                readiness = EngineReadiness(bus, find_or_build(paths, settings, network))
+                parts.push_async_callback(_close, "engine build", readiness.close)
+                readiness.start()
+                provider = LocalProvider(engine, readiness)
             parts.push_async_callback(_close, "provider", provider.close)
 
             inference = InferenceWorker(bus)

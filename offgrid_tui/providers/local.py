@@ -16,7 +16,7 @@ class LocalProvider:
     name = "local"
     label = ""
 
-    def __init__(self, client: EngineClient, readiness: EngineReadiness | None = None) -> None:
+    def __init__(self, client: EngineClient, readiness: EngineReadiness) -> None:
         self._client = client
         self._readiness = readiness
 
@@ -38,10 +38,8 @@ class LocalProvider:
         return await self._client.count(request)
 
     async def close(self) -> None:
-        await self._client.close()
+        """Nothing to let go of: the client belongs to whoever made it."""
 
     async def _until_ready(self, request: Load | Generate | Count) -> AsyncIterator[LoadProgress]:
-        if self._readiness is None:
-            return
         async for fraction, elapsed in self._readiness.wait():
-            yield LoadProgress(request.id, request.model, "engine", fraction or 0.0, 1000 * elapsed)
+            yield LoadProgress(request.id, request.model, "engine", fraction, 1000 * elapsed)
