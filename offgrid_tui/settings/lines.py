@@ -23,7 +23,7 @@ def key_lines(text: str) -> dict[str, int]:
     table: tuple[str, ...] = ()
     line, began = 1, 1
     statement, depth, in_value = "", 0, False
-    for token in _TOKEN.findall(text + "\n"):
+    for token in _TOKEN.findall(text.replace("\r\n", "\n") + "\n"):
         if token == "\n" and depth == 0:
             if statement.startswith("["):
                 table = _path(statement)

@@ -90,10 +90,11 @@ class _Found:
         variable = origin.where if origin.source == "environment" else None
         where: dict[str, Any] = {"file": file, "line": line, "variable": variable}
         if section == KEYS_SECTION and name:
-            joined = _key_names(raw)
+            joined = key_names(raw)
             if joined is None:
-                what = f"{clean_line(key, 80)} is not a key or a list of keys"
-                self.problems.append(SettingProblem(key, what, mend, 'ctrl+x or ["ctrl+x", "f5"]', **where))
+                shown = clean_line(key, 80)
+                what = f"{shown} is not a key or a list of keys"
+                self.problems.append(SettingProblem(shown, what, mend, 'ctrl+x or ["ctrl+x", "f5"]', **where))
             else:
                 self.keys[name], self.origins[key] = joined, origin
             return
@@ -115,7 +116,8 @@ def unknown_key(key: str, **where: Any) -> SettingProblem:
     elsewhere = (k for k in known_keys() if k.partition(".")[2] == name)  # the right name in a wrong section
     near = next(elsewhere, None) or closest(key, known_keys())
     mend = "Correct the name or remove it; docs/settings.md lists all settings."
-    return SettingProblem(key, f"{clean_line(key, 80)} is not a setting", mend, near, **where)
+    name = clean_line(key, 80)
+    return SettingProblem(name, f"{name} is not a setting", mend, near, **where)
 
 
 def read_table(file: Path) -> tuple[dict[str, Any], str] | SettingProblem | None:
@@ -181,17 +183,19 @@ def _read_file(found: _Found, file: Path) -> None:
 
 def _read_environment(found: _Found, env: Mapping[str, str]) -> None:
     variables = {variable_of(key): key for key in known_keys()}
+    short = [name.removeprefix(PREFIX) for name in variables]
     for name in sorted(n for n in env if n.startswith(PREFIX) and n != _HOME):
         origin = Origin("environment", name)
         if key := variables.get(name):
             if env[name].strip():
                 found.take(key, env[name], origin, mend="Correct or unset it.", check=value_from_text)
-        elif near := closest(name, variables):  # what looks like no slip is another program's
-            what = f"{clean_line(name, 80)} is not the variable of a setting"
-            found.problems.append(SettingProblem(name, what, "Correct or unset it.", near, variable=name))
+        elif near := closest(name.removeprefix(PREFIX), short, alike=0.8):  # what looks like no slip is another's
+            shown = clean_line(name, 80)
+            what = f"{shown} is not the variable of a setting"
+            found.problems.append(SettingProblem(shown, what, "Correct or unset it.", PREFIX + near, variable=shown))
 
 
-def _key_names(raw: Any) -> str | None:
+def key_names(raw: Any) -> str | None:
     """Keys joined by commas; None where `raw` is none."""
     keys = [raw] if isinstance(raw, str) else raw
     if not isinstance(keys, list | tuple) or not keys or not all(isinstance(k, str) and k.strip() for k in keys):

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_type_hints
 
+from offgrid_tui.foundation.text import clean
+
 Source = Literal["default", "file", "environment", "override"]
 
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
@@ -175,8 +177,8 @@ class SettingProblem:
     @property
     def where(self) -> str:
         if self.file is not None:
-            return f"{self.file}:{self.line}" if self.line else str(self.file)
-        return self.variable or "command line"
+            return clean(f"{self.file}:{self.line}" if self.line else str(self.file))
+        return clean(self.variable or "command line")
 
     def __str__(self) -> str:
         near = f" (nearest: {self.nearest})" if self.nearest else ""

@@ -21,7 +21,7 @@ class BadValue(ValueError):
     def __init__(self, what: str, nearest: str | None = None) -> None:
         super().__init__(what)
         self.what = what
-        self.nearest = nearest
+        self.nearest = None if nearest is None else clean_line(nearest, 80)
 
 
 def default_of(key: str) -> Any:
@@ -106,12 +106,12 @@ def value_from_text(section: str, name: str, text: str) -> Any:
     raise BadValue(_not_expected(section, name, text), _nearest_of_type(section, name, text))
 
 
-def closest(word: str, choices: Iterable[str]) -> str | None:
-    """The one of `choices` that looks most like `word`; None where none does."""
+def closest(word: str, choices: Iterable[str], *, alike: float = 0.6) -> str | None:
+    """The one of `choices` that looks most like `word`; None where none is at least so much `alike` (0 to 1)."""
     import difflib  # 13 ms that only a mistake costs
 
     names = {choice.lower(): choice for choice in choices}
-    found = difflib.get_close_matches(word.lower()[:100], names, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word.lower()[:100], names, n=1, cutoff=alike)
     return names[found[0]] if found else None
 
 
@@ -133,7 +133,7 @@ def _as_float(value: int) -> float:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def _check_range(section: str, name: str, value: float, rule: Rule) -> None:

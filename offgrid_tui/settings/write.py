@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from pathlib import Path
 from typing import Any
 
 from offgrid_tui.foundation.errors import DamagedError, UsageError
-from offgrid_tui.settings.load import read_table, unknown_key
+from offgrid_tui.foundation.text import clean_line
+from offgrid_tui.settings.load import key_names, read_table, unknown_key
 from offgrid_tui.settings.schema import KEYS_SECTION, SECTIONS, SettingProblem, rules
 from offgrid_tui.settings.values import BadValue, check_value
 from offgrid_tui.system.durable import atomic_write
 from offgrid_tui.system.locks import FileLock
 from offgrid_tui.system.paths import Paths
+
+LOCK_TIMEOUT = 10.0  # seconds that another OffGrid's write is waited for
 
 
 def set_value(paths: Paths, key: str, value: Any) -> None:
@@ -26,11 +30,10 @@ def set_value(paths: Paths, key: str, value: Any) -> None:
         OSError: the folder cannot be written.
     """
     section, _, name = key.partition(".")
-    if section != KEYS_SECTION or not name:
-        value = _checked(key, section, name, value)
+    value = _checked(key, section, name, value)
     import tomlkit  # 50 ms, and only for writing
 
-    with FileLock(paths.settings_file.with_name(".config.lock"), what="the configuration"):
+    with FileLock(lock_file(paths), what="the configuration", timeout=LOCK_TIMEOUT):
         match read_table(paths.settings_file):
             case SettingProblem() as problem:
                 raise DamagedError(
@@ -40,20 +43,34 @@ def set_value(paths: Paths, key: str, value: Any) -> None:
                 document = tomlkit.document()
             case (_, text):
                 document = tomlkit.parse(text)
-        table = document.get(section)
-        if value is None:
-            if not isinstance(table, MutableMapping) or name not in table:
-                return
+        if section not in document and value is not None:
+            document[section] = tomlkit.table()
+        table = document.get(section, {})
+        if not isinstance(table, MutableMapping):
+            raise DamagedError(
+                "the setting was not saved",
+                detail=f"{paths.settings_file}: {section} is a value, expected a table: [{section}].",
+                mend=f"Correct it to a line [{section}] with its settings below.",
+            )
+        if value is not None:
+            table[name] = list(value) if isinstance(value, tuple) else value
+        elif name in table:
             del table[name]
         else:
-            if not isinstance(table, MutableMapping):
-                table = tomlkit.table()
-                document[section] = table
-            table[name] = list(value) if isinstance(value, tuple) else value
+            return
         atomic_write(paths.settings_file, tomlkit.dumps(document))
 
 
+def lock_file(paths: Paths) -> Path:
+    """What is locked while the configuration is written: a file of its own, since the configuration is replaced."""
+    return paths.settings_file.with_name(".config.lock")
+
+
 def _checked(key: str, section: str, name: str, value: Any) -> Any:
+    if section == KEYS_SECTION and name:
+        if value is not None and key_names(value) is None:
+            raise UsageError(f"{clean_line(key, 80)} is not a key or a list of keys", mend="For example: ctrl+x.")
+        return value
     if section not in SECTIONS or name not in rules(section):
         problem = unknown_key(key)
         raise UsageError(
