@@ -43,9 +43,13 @@ def weights(header: Header, features: tuple[str, ...], *, mmap: bool) -> Weights
     tied = all(tensor.name != "output.weight" for tensor in header.tensors)
     if embedding is not None and tied and _has_kernel(embedding, features):
         repacked += embedding.size  # it is the output matrix too, and as such multiplied with
-    if mmap and left:
-        return Weights(max(t.offset + t.size for t in left) - min(t.offset for t in left), repacked)
-    return Weights(sum(tensor.size for tensor in left), repacked)
+    if not mmap:
+        return Weights(sum(tensor.size for tensor in left), repacked)
+    parts: dict[int, list[Tensor]] = {}
+    for tensor in left:
+        parts.setdefault(tensor.part, []).append(tensor)
+    spans = (max(t.offset + t.size for t in part) - min(t.offset for t in part) for part in parts.values())
+    return Weights(sum(spans), repacked)
 
 
 def _is_repacked(tensor: Tensor, features: tuple[str, ...]) -> bool:

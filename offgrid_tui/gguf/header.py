@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.gguf.types import FILE_TYPES, TensorType, ValueType
@@ -38,6 +38,7 @@ class Tensor:
     shape: tuple[int, ...]
     kind: TensorType
     offset: int
+    part: int = 0  # of a model in several files
 
     @property
     def elements(self) -> int:
@@ -71,9 +72,9 @@ class Header:
     tensors: tuple[Tensor, ...]
 
     def integer(self, key: str) -> int | None:
-        """A whole number; `{arch}` in `key` stands for the architecture. None where there is none."""
+        """A whole number, never negative; `{arch}` in `key` stands for the architecture. None where there is none."""
         value = self.metadata.get(self._key(key))
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+        return value if _is_count(value) else None
 
     def text(self, key: str) -> str | None:
         value = self.metadata.get(self._key(key))
@@ -90,7 +91,7 @@ class Header:
         """One whole number for each layer, whether the file gives one for all or an array."""
         value = self.metadata.get(self._key(key))
         if isinstance(value, tuple) and len(value) >= self.layers:
-            return tuple(int(v) if isinstance(v, (int, float)) else default for v in value[: self.layers])
+            return tuple(number if _is_count(number) else default for number in value[: self.layers])
         number = self.integer(key)
         return (default if number is None else number,) * self.layers
 
@@ -197,3 +198,7 @@ class Header:
         if count < 2:
             return None
         return Split(self.integer("split.no") or 0, count, self.integer("split.tensors.count") or 0)
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
