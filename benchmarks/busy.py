@@ -5,8 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from typing import ContextManager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 _LOOP = "import sys, time\nend = time.monotonic() + float(sys.argv[1])\nwhile time.monotonic() < end: pass"
 
@@ -24,6 +23,6 @@ def busy_core(limit: float = 900.0) -> Iterator[None]:
         process.wait()
 
 
-def condition(busy: bool) -> ContextManager[None]:
+def condition(busy: bool) -> AbstractContextManager[None]:
     """`busy_core`, or nothing."""
     return busy_core() if busy else nullcontext()

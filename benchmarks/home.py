@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from offgrid_tui.engine.build.find import built_engines
+from offgrid_tui.engine.build import find_engine
 from offgrid_tui.engine.client import EngineClient
-from offgrid_tui.settings import load_settings
+from offgrid_tui.settings.load import load_settings
 from offgrid_tui.settings.schema import Settings
 from offgrid_tui.system.paths import Paths
 
@@ -29,12 +27,12 @@ def engine_python(given: str | None = None) -> str:
     """
     if given:
         return given
-    if importlib.util.find_spec("llama_cpp") is not None:
-        return sys.executable
-    engines = built_engines(Paths.from_environment({"OFFGRID_HOME": str(MADE_BY_MAKE)}))
-    if not engines:
+    environment = {"OFFGRID_HOME": str(MADE_BY_MAKE)}
+    paths = Paths.from_environment(environment)
+    engine = find_engine(paths, load_settings(paths, environment))
+    if engine is None:
         raise SystemExit("no engine to measure: `make engine` builds one, or give --python")
-    return max(engines, key=lambda engine: engine.built_at or 0.0).python
+    return engine.python
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,10 @@ class Series:
     def most(self) -> float:
         return max(self.values)
 
+    def less(self, other: Series) -> Series:
+        """This series minus `other`, round by round."""
+        return Series(tuple(a - b for a, b in zip(self.values, other.values, strict=True)))
+
     def over(self, other: Series) -> Series:
         """This series divided by `other`, round by round."""
         return Series(tuple(a / b for a, b in zip(self.values, other.values, strict=True)))

@@ -13,6 +13,7 @@ import os
 import random
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import llama_cpp
@@ -36,8 +37,8 @@ class PoolParams(ctypes.Structure):
 def loaded_library(name: str) -> ctypes.CDLL:
     """The library that this process has loaded already. In a wheel libx.so and libx.so.0 are two files, and opening
     the wrong one would bring a second copy of its code and state."""
-    with open("/proc/self/maps") as maps:
-        found = {line.split(maxsplit=5)[5].strip() for line in maps if f"/{name}" in line}
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    found = {line.split(maxsplit=5)[5] for line in maps if f"/{name}" in line}
     if len(found) != 1:
         raise RuntimeError(f"{name}: loaded from {sorted(found) or 'nowhere'}")
     return ctypes.CDLL(found.pop())

@@ -6,18 +6,14 @@ import random
 from collections.abc import Awaitable, Callable
 
 from offgrid_tui.engine.contract import Message
-
-WORDS = (
-    "the of and to in that is was for it with as his on be at by had not are but from or have an they which one you "
-    "were her all she there would their we him been has when who will more no if out so said what up its about into "
-    "than them can only other new some could time these two may then do first any my now such like our over man me"
-).split()
+from tools.models.vocabulary import common_words
 
 
 def words(count: int, seed: int) -> str:
     """`count` words, different for each seed from the first one on."""
+    known = sorted({word.strip() for word in common_words()})
     draw = random.Random(seed)
-    return " ".join(draw.choice(WORDS) for _ in range(count))
+    return " ".join(draw.choice(known) for _ in range(count))
 
 
 async def message_of(
@@ -28,11 +24,11 @@ async def message_of(
     Args:
         count: how many tokens messages have once rendered.
     """
-    wanted = max(1, tokens - 8)
-    for _ in range(6):
+    wanted = tokens
+    for _ in range(8):
         messages = (Message("user", words(wanted, seed)),)
-        over = await count(messages) - tokens
-        if over == 0 or wanted - over < 1:
+        counted = await count(messages)
+        if (step := round((counted - tokens) * wanted / counted)) == 0:
             break
-        wanted -= over
+        wanted = max(1, wanted - step)
     return messages

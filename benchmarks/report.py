@@ -13,16 +13,18 @@ from benchmarks.measure import Series
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What the median should be: at least, or less than, `limit`."""
+    """What the median should be: at least `limit`, below it, or within `limit` of one (for ratios)."""
 
-    kind: Literal["at least", "below"]
+    kind: Literal["at least", "below", "one within"]
     limit: float
 
     def met(self, value: float) -> bool:
+        if self.kind == "one within":
+            return abs(value - 1) <= self.limit
         return value >= self.limit if self.kind == "at least" else value < self.limit
 
     def __str__(self) -> str:
-        return f"{'≥' if self.kind == 'at least' else '<'} {self.limit:g}"
+        return f"{ {'at least': '≥', 'below': '<', 'one within': '1 ±'}[self.kind] } {self.limit:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,9 @@ def _row_text(row: Row) -> tuple[str, ...]:
 
 def _aligned(cells: tuple[str, ...], widths: list[int]) -> str:
     words = {0, 1, len(cells) - 1}  # names, units and goals to the left, numbers to the right
-    parts = (cell.ljust(w) if i in words else cell.rjust(w) for i, (cell, w) in enumerate(zip(cells, widths)))
+    parts = (
+        cell.ljust(w) if i in words else cell.rjust(w) for i, (cell, w) in enumerate(zip(cells, widths, strict=True))
+    )
     return ("  " + "  ".join(parts)).rstrip()
 
 

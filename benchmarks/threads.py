@@ -100,10 +100,8 @@ async def compare(arguments: argparse.Namespace) -> Report:
         for busy in (False, True):
             for threads in (int(word) for word in arguments.threads.split(",")):
                 with condition(busy):
-                    results = await take_turns(
-                        arguments.rounds,
-                        {name: partial(_run, probe, threads, arguments) for name, probe in probes.items()},
-                    )
+                    runs = {name: partial(_run, probe, threads, arguments) for name, probe in probes.items()}
+                    results = await take_turns(arguments.rounds, runs)
                 for figure in ("decode_tps", "prefill_tps"):
                     section = f"{figure.split('_')[0]}, {threads} threads, {'one core busy' if busy else 'idle'}"
                     for name, series in results.items():
@@ -111,7 +109,8 @@ async def compare(arguments: argparse.Namespace) -> Report:
                         report.add(section, Row(name, "t/s", series[figure], theirs, REFERENCE))
                     print(f"done: {section}", file=sys.stderr)
     report.notes.append(
-        f"prompt {arguments.prompt}, {arguments.decode} tokens behind it, {arguments.rounds} rounds, nice {arguments.nice}"
+        f"prompt {arguments.prompt}, {arguments.decode} tokens behind it, {arguments.rounds} rounds, "
+        f"niceness {arguments.nice}"
     )
     return report
 

@@ -93,7 +93,7 @@ class Ours:
         cancelled = 0.0
         async with aclosing(self.client.generate(request)) as events:
             async for event in events:
-                if isinstance(event, Prefill) and 0 < event.done - event.cached and not cancelled:
+                if isinstance(event, Prefill) and event.done > event.cached and not cancelled:
                     if event.done >= event.total:
                         raise RuntimeError("the prompt was read before it could be cancelled")
                     # Anywhere between two progress reports, as a key press would be.

@@ -94,7 +94,7 @@ class Server:
         ).encode()
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=2**20)
         try:
-            head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            head = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
             writer.write(f"{head}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
             usage: bytes = b""
             async for line in reader:

@@ -1,0 +1,119 @@
+"""The comparisons themselves. Each adds rows to a report; who `theirs` are is the caller's affair."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from benchmarks.engine.ours import Ours
+from benchmarks.measure import Measured, Series, take_turns
+from benchmarks.report import Goal, Report, Row
+from offgrid_tui.engine.contract import Message
+
+AS_FAST = Goal("at least", 0.98)
+SOON = Goal("below", 200.0)  # ms: what a key press may take
+
+AnswerOnce = Callable[[tuple[Message, ...], int, int], Awaitable[object]]
+"""Answers messages with exactly so many tokens, by a seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is asked of everybody."""
+
+    prompt: int = 512  # tokens
+    decode: int = 64
+    prefix: int = 512  # shared by several sequences
+    tail: int = 16  # words that are each one's own
+    long_prompt: int = 3072  # to be cancelled in
+    rounds: int = 5
+
+
+async def one_sequence(
+    report: Report, section: str, ours: Ours, peers: dict[str, Callable[[], Awaitable[Measured]]], sizes: Sizes
+) -> None:
+    """Prefill and decode of one sequence against each of `peers`, who give prefill_tps and decode_tps. The goal is for
+    the first of them, which has our terms; the others are for information."""
+
+    async def answer(turn: int) -> Measured:
+        messages = await ours.prompt(sizes.prompt, seed=_seed(section, turn))  # new in every round: nothing is cached
+        got = await ours.answer(messages, sizes.decode)
+        return {"prefill_tps": got.prefill_tps, "decode_tps": got.decode_tps, "ttft_ms": 1000 * got.first}
+
+    results = await take_turns(
+        sizes.rounds, {"ours": answer, **{name: _without_turn(peer) for name, peer in peers.items()}}
+    )
+    mine = results.pop("ours")
+    for figure, name in (
+        ("prefill_tps", f"prefill, {sizes.prompt} tokens"),
+        ("decode_tps", f"decode, {sizes.decode} tokens at depth {sizes.prompt}"),
+    ):
+        for number, (peer, theirs) in enumerate(results.items()):
+            goal = AS_FAST if number == 0 else None
+            report.add(section, Row(name, "t/s", mine[figure], theirs[figure], peer, goal))
+    report.add(section, Row(f"first text, {sizes.prompt} tokens of prompt", "ms", mine["ttft_ms"]))
+
+
+async def several_sequences(
+    report: Report, section: str, count: int, ours: Ours, theirs: AnswerOnce, peer: str, sizes: Sizes
+) -> None:
+    """`count` answers at once behind one prefix: all tokens over the time from asking to the last end. First with a
+    prefix that nobody has read before, then with new tails behind the same."""
+
+    async def ask_us(messages: tuple[Message, ...], tokens: int, seed: int) -> object:
+        return await ours.answer(messages, tokens, seed)
+
+    async def run(answer: AnswerOnce, turn: int) -> Measured:
+        prefix = (await ours.prompt(sizes.prefix, seed=_seed(section, 100 * count + turn)))[0].content
+        return {
+            "new": await _burst(answer, prefix, count, sizes, first=0),
+            "known": await _burst(answer, prefix, count, sizes, first=count),
+        }
+
+    results = await take_turns(
+        sizes.rounds, {"ours": lambda turn: run(ask_us, turn), "theirs": lambda turn: run(theirs, turn)}
+    )
+    for figure, words, goal in (("known", "prefix known", AS_FAST), ("new", "prefix new", None)):
+        mine, other = results["ours"][figure], results["theirs"][figure]
+        report.add(section, Row(f"{count} at once, {words}", "t/s", mine, other, peer, goal))
+
+
+async def abort(report: Report, section: str, ours: Ours, sizes: Sizes) -> None:
+    """How soon a request ends that is cancelled while its prompt is read, and how soon the next one is answered."""
+    ends, answers = [], []
+    for turn in range(sizes.rounds):
+        messages = await ours.prompt(sizes.long_prompt, seed=_seed(section, 50_000 + turn))
+        end, answer = await ours.abort(messages)
+        ends.append(1000 * end)
+        answers.append(1000 * answer)
+    report.add(
+        section,
+        Row("cancel in mid-prompt to its end", "ms", Series(tuple(ends)), goal=SOON),
+        Row("… to the next one's answer", "ms", Series(tuple(answers))),
+    )
+
+
+async def _burst(answer: AnswerOnce, prefix: str, count: int, sizes: Sizes, first: int) -> float:
+    """Tokens a second of `count` answers that are asked at the same moment."""
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for number in range(first, first + count):
+            tail = " ".join(f"{number} {word}" for word in ("one", "two", "three")[: max(1, sizes.tail // 4)])
+            messages = (Message("system", prefix), Message("user", tail))
+            group.create_task(_coroutine(answer(messages, sizes.decode, number)))
+    return count * sizes.decode / (time.perf_counter() - began)
+
+
+async def _coroutine(awaitable: Awaitable[object]) -> object:
+    return await awaitable
+
+
+def _without_turn(measure: Callable[[], Awaitable[Measured]]) -> Callable[[int], Awaitable[Measured]]:
+    return lambda turn: measure()
+
+
+def _seed(section: str, number: int) -> int:
+    """Another one for each section too: what one section asked must not be cached for the next."""
+    return sum(section.encode()) * 100_000 + number

@@ -1,0 +1,1 @@
+"""`python -m benchmarks.ui`: what the workstation costs the one who looks at it."""
