@@ -27,6 +27,7 @@ from offgrid_tui.ui.frame.heartbeat import Heartbeat
 from offgrid_tui.ui.frame.pulse import Activity, Pulse
 from offgrid_tui.ui.frame.screen import FrameScreen
 from offgrid_tui.ui.signals import leave_on_signals
+from offgrid_tui.ui.terminal import teach_alt_enter
 from offgrid_tui.ui.themes import FALLBACK, load_themes, variable_defaults
 from offgrid_tui.ui.widgets.gauge import Drawing
 
@@ -353,6 +354,7 @@ def run(paths: Paths, settings: Settings, model: str | None) -> int:
     Raises:
         OffGridError: the workstation could not be opened; the terminal is as it was.
     """
+    teach_alt_enter()
     app = OffGridApp(paths, settings, model)
     app.run(mouse=settings.ui.mouse)
     if app.failure is not None:

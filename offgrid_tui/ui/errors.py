@@ -17,11 +17,11 @@ def tells_errors(
 ) -> Callable[Concatenate[S, P], Coroutine[Any, Any, None]]:
     """Show what a service could not do as a toast; everything else is a defect and goes on up."""
 
-    @functools.wraps(method)
-    async def told(self: S, *args: P.args, **kwargs: P.kwargs) -> None:
+    async def told(self: S, /, *args: P.args, **kwargs: P.kwargs) -> None:
         try:
             await method(self, *args, **kwargs)
         except OffGridError as error:
             self.app.notify_error(error)
 
+    functools.update_wrapper(told, method)
     return told

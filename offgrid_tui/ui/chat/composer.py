@@ -16,10 +16,8 @@ class Composer(TextArea):
     """A text area that grows with what is written, up to a third of the screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="composer.send", tooltip="Send the message", priority=True),
-        Binding(
-            "ctrl+j,alt+enter", "newline", "Newline", id="composer.newline", tooltip="Begin a new line", priority=True
-        ),
+        Binding("enter", "send", "Send", id="composer.send", tooltip="Send the message"),
+        Binding("ctrl+j,alt+enter", "newline", "Newline", id="composer.newline", tooltip="Begin a new line"),
         Binding("escape", "leave", "Keys", id="composer.leave", tooltip="Leave the input: single keys work then"),
     ]
 
@@ -39,7 +37,13 @@ class Composer(TextArea):
 
     def action_send(self) -> None:
         if text := self.text.strip():
+            self.clear()  # here, not by who gets it: what is typed next is typed already when that happens
             self.post_message(self.Sent(text))
+
+    def give_back(self, text: str) -> None:
+        """What could not be sent stands here again, before what was typed since."""
+        self.text = f"{text}\n{self.text}" if self.text else text
+        self.move_cursor(self.document.end)
 
     def action_newline(self) -> None:
         start, end = self.selection
@@ -47,6 +51,17 @@ class Composer(TextArea):
 
     def action_leave(self) -> None:
         self.post_message(self.Left())
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Keys of ours act here and now, in the order in which they were typed: by way of the app, an enter could
+        overtake the letters before it."""
+        bound = self.screen.active_bindings.get(event.key)
+        if bound is not None and bound.node is self and (bound.binding.id or "").startswith("composer."):
+            event.stop()
+            event.prevent_default()
+            await self.run_action(bound.binding.action)
+        else:
+            await super()._on_key(event)
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop()

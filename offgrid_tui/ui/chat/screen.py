@@ -132,13 +132,15 @@ class ChatScreen(FrameScreen):
     @on(Composer.Sent)
     async def _sent(self, event: Composer.Sent) -> None:
         event.stop()
+        reason = ""
         if self.app.model is None:
-            self.app.notify("Open a model first: ctrl+o", severity="warning")
+            reason = "Open a model first: ctrl+o"
+        elif self.running or self._asking:
+            reason = "This chat is being answered: ctrl+c stops the answer"
+        if reason:
+            self._composer.give_back(event.text)
+            self.app.notify(reason)
             return
-        if self.running or self._asking:
-            self.app.notify("This chat is being answered: ctrl+c stops the answer")
-            return
-        self._composer.clear()
         self._asking = True
         self.app.start(self._ask(event.text))
 
@@ -151,8 +153,7 @@ class ChatScreen(FrameScreen):
             await self._chat.ask(self._conversation.id, text, **self.app.wishes())
         except OffGridError as error:
             self.app.notify_error(error)
-            if not self._composer.text:
-                self._composer.text = text  # nothing that was written is lost
+            self._composer.give_back(text)  # nothing that was written is lost
         finally:
             self._asking = False
 
