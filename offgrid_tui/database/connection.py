@@ -13,6 +13,7 @@ from offgrid_tui.system.filesystem import Filesystem
 
 BUSY_TIMEOUT = 10.0  # seconds that a statement waits for another process's write
 _RETRY = 0.05  # seconds
+_LARGEST_LOG = 16 * 2**20  # bytes that the write-ahead log keeps on disk once its contents are in the database
 
 
 def open_connection(path: Path, filesystem: Filesystem) -> apsw.Connection:
@@ -38,7 +39,14 @@ def open_connection(path: Path, filesystem: Filesystem) -> apsw.Connection:
             detail=f"{path}: {error.strerror}.",
             mend="Look what is there, or set OFFGRID_HOME to another folder.",
         ) from None
-    connection = apsw.Connection(str(path))
+    try:
+        connection = apsw.Connection(str(path))
+    except UnicodeEncodeError:
+        raise DatabaseFailed(
+            "the database cannot be opened",
+            detail=f"{str(path)!r} is not UTF-8, which SQLite needs.",
+            mend="Set OFFGRID_HOME to a folder with a plain name.",
+        ) from None
     try:
         connection.set_busy_timeout(int(BUSY_TIMEOUT * 1000))
         connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
@@ -47,6 +55,7 @@ def open_connection(path: Path, filesystem: Filesystem) -> apsw.Connection:
         connection.pragma("synchronous", "FULL")
         connection.pragma("fullfsync", True)  # macOS: fsync alone leaves the bytes in the disk's cache
         connection.pragma("foreign_keys", True)
+        connection.pragma("journal_size_limit", _LARGEST_LOG)
         if connection.readonly("main"):
             raise read_only(path)
     except BaseException:

@@ -63,7 +63,7 @@ class NetworkPolicy:
             raise RefusedError(
                 "off-grid mode is on: nothing was sent",
                 detail=f"To {purpose}, OffGrid would have to speak to {host}.",
-                mend="Set offgrid = false under [network] in config.toml, if this machine may use the network.",
+                mend="If this machine may use the network, set offgrid = false under [network] in config.toml.",
             )
 
 

@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
-from offgrid_tui.foundation.errors import DamagedError, UsageError
+from offgrid_tui.foundation.errors import DamagedError, OffGridError, UsageError
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.settings.load import key_names, read_table, unknown_key
 from offgrid_tui.settings.schema import KEYS_SECTION, SECTIONS, SettingProblem, rules
@@ -27,10 +27,21 @@ def set_value(paths: Paths, key: str, value: Any) -> None:
         UsageError: no such setting, or a value that it cannot have; says the nearest.
         DamagedError: the file is not valid TOML; it is left as it is.
         BusyError: another process holds the lock.
-        OSError: the folder cannot be written.
+        OffGridError: the disk is full, or the folder cannot be written; the file is as it was.
     """
     section, _, name = key.partition(".")
     value = _checked(key, section, name, value)
+    try:
+        _write(paths, section, name, value)
+    except OSError as error:
+        raise OffGridError(
+            "the setting was not saved",
+            detail=f"{paths.settings_file}: {error.strerror}.",
+            mend="Check the permissions and the free space of its folder.",
+        ) from None
+
+
+def _write(paths: Paths, section: str, name: str, value: Any) -> None:
     import tomlkit  # 50 ms, and only for writing
 
     with FileLock(lock_file(paths), what="the configuration", timeout=LOCK_TIMEOUT):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -213,6 +214,11 @@ def test_something_else_in_the_place(path: Path) -> None:
         Database.open(path)
     with pytest.raises(DatabaseFailed, match="File exists"):
         Database.open(Path("/dev/null/offgrid.db"))
+
+
+def test_a_name_that_sqlite_cannot_have(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseFailed, match="not UTF-8"):
+        Database.open(tmp_path / os.fsdecode(b"\xff") / "offgrid.db")
 
 
 # ── another filesystem, another process ──────────────────────────────────────────────────────────────────────────────

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from offgrid_tui.engine.contract import Sampling
+from offgrid_tui.settings.lines import key_lines
 from offgrid_tui.settings.load import load_settings, variable_of
 from offgrid_tui.settings.schema import SECTIONS, Origin, Rule, SettingProblem, Settings, known_keys, rules
 from offgrid_tui.settings.values import check_value, default_of
@@ -233,6 +235,56 @@ def test_a_variable_with_a_slip_is_named_and_others_are_left(home: Paths) -> Non
 def test_an_override_of_no_setting(home: Paths) -> None:
     assert _only(load_settings(home, {}, {"engine.contxt": 1})).nearest == "engine.context"
     assert _only(load_settings(home, {}, {"nonsense": 1})).where == "command line"
+
+
+def test_nothing_that_a_file_holds_raises(home: Paths) -> None:
+    rng = random.Random(9)
+    good = """
+[engine]
+context = 4096
+kv_type = "q8_0"
+mmap = true
+[chat]
+temperature = 0.5
+stop = ["a", "b"]
+system = '''
+long
+'''
+[keys]
+quit = ["ctrl+q", "f10"]
+"""
+    pieces = [
+        "[",
+        "]",
+        "=",
+        '"',
+        "{",
+        "}",
+        "\n",
+        "#",
+        "'",
+        ".",
+        "nan",
+        "-1",
+        "1e400",
+        "[x]\n",
+        "\\u0000",
+        "0" * 5000,
+        "\x00",
+    ]
+    valid = 0
+    for _ in range(1000):
+        text = good
+        for _ in range(rng.randrange(1, 4)):
+            at = rng.randrange(len(text))
+            text = text[:at] + rng.choice(pieces) + text[at + rng.randrange(6) :]
+        settings = _load(home, text)
+        for problem in settings.problems:
+            assert problem.file == home.settings_file
+            assert "\x00" not in str(problem)
+        valid += not settings.problems
+        key_lines(text)
+    assert 0 < valid < 1000
 
 
 # ── the schema itself ────────────────────────────────────────────────────────────────────────────────────────────────

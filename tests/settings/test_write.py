@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from offgrid_tui.foundation.errors import BusyError, DamagedError, UsageError
+from offgrid_tui.foundation.errors import BusyError, DamagedError, OffGridError, UsageError
 from offgrid_tui.settings import write
 from offgrid_tui.settings.load import load_settings
 from offgrid_tui.settings.write import set_value
@@ -147,6 +147,14 @@ def test_a_lock_that_stays_is_said(mine: Paths, monkeypatch: pytest.MonkeyPatch)
     with FileLock(write.lock_file(mine)), pytest.raises(BusyError, match="configuration"):
         set_value(mine, "engine.slots", 4)
     set_value(mine, "engine.slots", 4)
+
+
+def test_a_folder_that_cannot_be_written_is_said(home: Paths) -> None:
+    home.config.parent.mkdir(parents=True, exist_ok=True)
+    home.config.write_text("a file in the place of the folder")
+    with pytest.raises(OffGridError, match="not saved") as caught:
+        set_value(home, "engine.slots", 4)
+    assert str(home.settings_file) in caught.value.detail
 
 
 def test_processes_that_set_at_once_lose_nothing(home: Paths) -> None:

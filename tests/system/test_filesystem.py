@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from offgrid_tui.system.filesystem import Filesystem, filesystem_of, find_mount, parse_mountinfo
+from offgrid_tui.system.filesystem import Filesystem, _from_psutil, filesystem_of, find_mount, parse_mountinfo
 
 # Written after proc(5): a bind mount, a mount over a mount, a blank in a name, optional fields of all lengths.
 _TABLE = r"""
@@ -61,3 +61,8 @@ def test_the_real_one(tmp_path: Path) -> None:
 def test_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/proc/self")
     assert filesystem_of(tmp_path / "link" / "status").kind == "proc"
+
+
+def test_without_proc_the_same_is_found(tmp_path: Path) -> None:
+    """What other systems use works here as well, and agrees."""
+    assert find_mount(tmp_path.resolve(), _from_psutil()).kind == filesystem_of(tmp_path).kind

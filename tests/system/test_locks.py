@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -106,6 +107,24 @@ def test_a_removed_file_does_not_give_the_lock_twice(tmp_path: Path) -> None:
     assert not third.try_acquire()
     first.release()
     assert not third.try_acquire()
+
+
+def test_a_file_removed_while_it_is_locked_is_locked_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, real, removed = tmp_path / "lock", fcntl.flock, []
+
+    def flock(descriptor: int, operation: int) -> None:
+        if not removed:  # between open and flock, once: what a process that cleans up may do
+            path.unlink()
+            removed.append(path)
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    lock = FileLock(path)
+    assert lock.try_acquire()
+    assert removed
+    assert not FileLock(path).try_acquire()
+    assert lock.holder() == os.getpid()
+    lock.release()
 
 
 def test_children_do_not_inherit_it(tmp_path: Path) -> None:

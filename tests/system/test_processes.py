@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from offgrid_tui.system.identity import ProcessName, is_alive, name_process
+from offgrid_tui.system.identity import ProcessName, _started_elsewhere, is_alive, name_process
 from offgrid_tui.system.processes import describe_exit, end_child, end_child_async, spawn_detached
 
 _STUBBORN = (
@@ -61,6 +61,17 @@ def test_a_number_used_again_is_another_process() -> None:
     assert name is not None
     assert not is_alive(dataclasses.replace(name, started="1"))
     assert not is_alive(dataclasses.replace(name, scope="another boot"))
+
+
+def test_without_proc_processes_have_start_times_too() -> None:
+    child = subprocess.Popen(["sleep", "60"])
+    started = _started_elsewhere(child.pid)
+    assert started == _started_elsewhere(child.pid)
+    assert started is not None
+    child.kill()
+    _until(lambda: _started_elsewhere(child.pid) is None)  # a zombie is none
+    child.wait()
+    assert _started_elsewhere(child.pid) is None
 
 
 def test_a_program_whose_name_looks_like_fields(tmp_path: Path) -> None:
