@@ -35,6 +35,6 @@ def verdict(needs: int, budget: Budget, *, reserved: int = 0, resident: int = 0)
     if needs > share:
         reason = f"needs {bytes_text(needs)}, the budget for models leaves {bytes_text(share)}"
         return Verdict(Level.OVER, needs, limit, reason)
-    if needs > limit * WARN:
+    if reserved + needs > budget.share * WARN or needs > available * WARN:
         return Verdict(Level.TIGHT, needs, limit, f"needs {bytes_text(needs)} of {bytes_text(limit)}")
     return Verdict(Level.SAFE, needs, limit)

@@ -9,6 +9,9 @@ from typing import Any
 import gguf
 import numpy as np
 
+from offgrid_tui.gguf.reader import parse_header
+from offgrid_tui.gguf.source import MemorySource
+
 Q = gguf.GGMLQuantizationType
 VECTOR = Q.F32  # norms and biases
 
@@ -59,11 +62,8 @@ def write(shape: Shape, folder: Path) -> Path:
 
 
 def _extend(path: Path) -> None:
-    from offgrid_tui.gguf.reader import parse_header
-    from offgrid_tui.gguf.source import MemorySource
-
-    data = path.read_bytes()
-    header = parse_header(MemorySource(data, 1 << 60))
+    """Give the file the length that its header promises."""
+    header = parse_header(MemorySource(path.read_bytes(), 1 << 60))
     last = header.tensors[-1]
     with path.open("r+b") as file:
         file.truncate(header.data_offset + last.offset + last.size)
