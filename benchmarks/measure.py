@@ -49,7 +49,7 @@ async def take_turns(
     """
     runs: dict[str, list[Measured]] = {name: [] for name in contestants}
     for turn in range(rounds):
-        order = list(contestants) if turn % 2 == 0 else list(reversed(contestants))
+        order = list(contestants) if turn % 2 == 0 else list(contestants)[::-1]
         for name in order:
             runs[name].append(await contestants[name](turn))
     return {

@@ -5,7 +5,7 @@ are fast while every thread has a core, and slow once another process wants one;
 Compared here: OpenMP as it comes, sleeping, and with a bounded spin, and ggml's own pool (a build without OpenMP), on
 an idle machine and with one core kept busy.
 
-    python -m benchmarks.threads --model M.gguf --openmp PYTHON [--pool PYTHON] [--threads 1,2] [--rounds 5] [--quick]
+    python -m benchmarks.threads [--pool PYTHON] [--threads 1,2] [--rounds 5] [--quick] [--json]
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from benchmarks.busy import condition
+from benchmarks.command import parser_for, progress, run
+from benchmarks.home import engine_python
 from benchmarks.measure import Measured, take_turns
 from benchmarks.models import bench_model
 from benchmarks.report import Report, Row
@@ -107,7 +108,7 @@ async def compare(arguments: argparse.Namespace) -> Report:
                     for name, series in results.items():
                         theirs = results[REFERENCE][figure]
                         report.add(section, Row(name, "t/s", series[figure], theirs, REFERENCE))
-                    print(f"done: {section}", file=sys.stderr)
+                    progress(f"done: {section}")
     report.notes.append(
         f"prompt {arguments.prompt}, {arguments.decode} tokens behind it, {arguments.rounds} rounds, "
         f"niceness {arguments.nice}"
@@ -116,30 +117,26 @@ async def compare(arguments: argparse.Namespace) -> Report:
 
 
 async def _run(probe: Probe, threads: int, arguments: argparse.Namespace, turn: int) -> Measured:
-    return await asyncio.to_thread(probe.measure, threads, arguments.prompt, arguments.decode, arguments.limit)
+    return await asyncio.to_thread(probe.measure, threads, arguments.prompt, arguments.decode, arguments.longest)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.threads", description=__doc__.split("\n", 1)[0])
+    parser = parser_for("benchmarks.threads", __doc__)
     parser.add_argument("--model", type=Path, help="a GGUF file (default: the benchmark model, made when missing)")
-    parser.add_argument("--openmp", default=sys.executable, help="an interpreter whose llama_cpp was built with OpenMP")
-    parser.add_argument("--pool", help="an interpreter whose llama_cpp was built without (GGML_OPENMP=OFF)")
+    parser.add_argument("--pool", help="an interpreter whose llama_cpp was built without OpenMP (GGML_OPENMP=OFF)")
     parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--spins", default="100,1000,10000,100000", help="values of GOMP_SPINCOUNT")
+    parser.add_argument("--spins", default="100,1000,10000", help="values of GOMP_SPINCOUNT")
     parser.add_argument("--nice", type=int, default=0, help="niceness of the engine (the other process keeps 0)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--prompt", type=int, default=512)
     parser.add_argument("--decode", type=int, default=32)
-    parser.add_argument("--limit", type=float, default=6.0, help="seconds after which a decode is cut short")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--longest", type=float, default=6.0, help="seconds after which a decode is cut short")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.rounds, arguments.prompt, arguments.decode = 2, 256, 16
+    arguments.openmp = engine_python(arguments.python)
     arguments.model = arguments.model or bench_model()
-    report = asyncio.run(compare(arguments))
-    print(report.as_json() if arguments.json else report.as_text())
-    return 0
+    return run(lambda: compare(arguments), arguments)
 
 
 if __name__ == "__main__":

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import sys
 from functools import partial
 from pathlib import Path
 
 from benchmarks.busy import condition
+from benchmarks.command import parser_for, progress, run
 from benchmarks.engine.compare import Sizes, abort, one_sequence, several_sequences
 from benchmarks.engine.ours import Ours, ours
 from benchmarks.engine.theirs import Terms, llama_bench, llama_server
 from benchmarks.home import engine_python
-from benchmarks.measure import Measured
 from benchmarks.models import bench_model
 from benchmarks.peers import Peers, peers
 from benchmarks.report import Report
@@ -48,67 +46,43 @@ async def sections(
     threads, threads_batch = mine.loaded.threads, mine.loaded.threads_batch
     parts = arguments.only.split(",")
     if "one" in parts:
-        bench = partial(llama_bench, found.bench, arguments.model)
-
-        async def equal() -> Measured:
-            return await both(partial(bench, terms), threads, threads_batch)
-
-        async def as_it_comes() -> Measured:
-            return await both(partial(bench, Terms()), None, None)
-
-        async def both(run: partial[object], decode_threads: int | None, read_threads: int | None) -> Measured:
-            return {
-                "prefill_tps": await run(prompt=sizes.prompt, threads=read_threads),  # type: ignore[misc,dict-item]
-                "decode_tps": await run(decode=sizes.decode, depth=sizes.prompt, threads=decode_threads),  # type: ignore[misc,dict-item]
-            }
-
-        done(f"one sequence, {state}")
-        await one_sequence(
-            report, f"one sequence, {state}", mine, {"llama-bench*": equal, "llama-bench": as_it_comes}, sizes
+        bench = partial(
+            llama_bench, found.bench, arguments.model, prompt=sizes.prompt, decode=sizes.decode, depth=sizes.prompt
         )
+        rivals = {
+            "llama-bench*": partial(bench, terms, threads, threads_batch),
+            "llama-bench": partial(bench, Terms(), None, None),
+        }
+        progress(f"one sequence, {state}")
+        await one_sequence(report, f"one sequence, {state}", mine, rivals, sizes)
     if "several" in parts:
         for count in (int(word) for word in arguments.sequences.split(",")):
             section = f"several sequences, shared prefix of {sizes.prefix} tokens, {state}"
-            done(f"{section}: {count}")
+            progress(f"{section}: {count}")
             async with llama_server(
                 found.server, arguments.model, terms, slots=count, context=CONTEXT // 2, threads=threads,
                 threads_batch=threads_batch,
             ) as server:  # fmt: skip
                 await several_sequences(report, section, count, mine, server.answer, "llama-server", sizes)
     if "abort" in parts:
-        done(f"abort, {state}")
+        progress(f"abort, {state}")
         await abort(report, f"abort, {state}", mine, sizes)
 
 
-def done(text: str) -> None:
-    print(f"measuring: {text}", file=sys.stderr, flush=True)
-
-
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
-    parser.add_argument("--python", help="an interpreter that has llama_cpp (default: this one, or what make built)")
+    parser = parser_for("benchmarks.engine", "The engine as its client sees it, against llama.cpp's own programs.")
     parser.add_argument("--model", type=Path, help="a GGUF file (default: the benchmark model, made when missing)")
     parser.add_argument("--only", default=",".join(PARTS), help="some of one,several,abort")
     parser.add_argument("--sequences", default="1,2,4,8")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--idle-only", action="store_true", help="leave out the runs with one core kept busy")
-    parser.add_argument("--quick", action="store_true", help="two rounds of less: a look, not a measurement")
-    parser.add_argument("--limit", type=float, default=3600.0, help="seconds after which all is ended")
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     arguments.python = engine_python(arguments.python)
     arguments.model = arguments.model or bench_model()
     sizes = Sizes(rounds=arguments.rounds)
     if arguments.quick:
         sizes = Sizes(prompt=256, decode=32, prefix=256, long_prompt=2048, rounds=2)
-
-    async def bounded() -> Report:
-        async with asyncio.timeout(arguments.limit):
-            return await measure(arguments, sizes)
-
-    report = asyncio.run(bounded())
-    print(report.as_json() if arguments.json else report.as_text())
-    return 0
+    return run(lambda: measure(arguments, sizes), arguments)
 
 
 raise SystemExit(main())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from benchmarks.engine.ours import Ours
@@ -32,7 +32,7 @@ class Sizes:
 
 
 async def one_sequence(
-    report: Report, section: str, ours: Ours, peers: dict[str, Callable[[], Awaitable[Measured]]], sizes: Sizes
+    report: Report, section: str, ours: Ours, peers: Mapping[str, Callable[[], Awaitable[Measured]]], sizes: Sizes
 ) -> None:
     """Prefill and decode of one sequence against each of `peers`, who give prefill_tps and decode_tps. The goal is for
     the first of them, which has our terms; the others are for information."""

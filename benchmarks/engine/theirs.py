@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.measure import Measured
 from offgrid_tui.engine.contract import Message, Sampling
 
 _START_DEADLINE = 120.0
@@ -44,17 +45,33 @@ class Terms:
 
 
 async def llama_bench(
-    program: Path, model: Path, terms: Terms, *, prompt: int = 0, decode: int = 0, depth: int = 0, threads: int | None
-) -> float:
-    """Tokens a second of one test: `prompt` tokens read, or `decode` tokens written behind `depth` others.
+    program: Path,
+    model: Path,
+    terms: Terms,
+    threads: int | None,
+    threads_batch: int | None,
+    *,
+    prompt: int,
+    decode: int,
+    depth: int,
+) -> Measured:
+    """Tokens a second of `prompt` tokens read, and of `decode` tokens written behind `depth` others.
 
     Args:
-        threads: None leaves it to llama-bench.
+        threads, threads_batch: for writing and for reading; None leaves it to llama-bench.
     """
-    command = [*terms.prefix, str(program), "-m", str(model), "-p", str(prompt), "-n", str(decode), "-d", str(depth)]
-    command += ["-r", "1", "-fa", "off", "-o", "json"]
-    if threads is not None:
-        command += ["-t", str(threads)]
+    command = [*terms.prefix, str(program), "-m", str(model), "-r", "1", "-fa", "off", "-o", "json"]
+
+    def test(arguments: str, count: int | None) -> list[str]:
+        return [*command, *arguments.split(), *(["-t", str(count)] if count else [])]
+
+    return {
+        "prefill_tps": await _rate(test(f"-p {prompt} -n 0", threads_batch), terms),
+        "decode_tps": await _rate(test(f"-p 0 -n {decode} -d {depth}", threads), terms),
+    }
+
+
+async def _rate(command: list[str], terms: Terms) -> float:
     process = await asyncio.create_subprocess_exec(
         *command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=terms.environment
     )

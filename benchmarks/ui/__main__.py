@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.command import parser_for, progress, run
 from benchmarks.home import engine_python
 from benchmarks.measure import Series, percentile, take_turns
 from benchmarks.models import bench_model
@@ -51,8 +52,8 @@ async def sessions(report: Report, arguments: argparse.Namespace) -> None:
                 frame, settled = first_frame(session.terminal)
                 found["frame"].append(frame)
                 found["ready"].append(settled)
-                await session.ask("one two", 120)  # loads the model
-                pressed, stored = await session.ask("count to ten and tell a story", arguments.seconds + 120)
+                await session.ask("one two", arguments.longest)  # loads the model
+                pressed, stored = await session.ask("count to ten and tell a story", arguments.longest)
                 ended = time.monotonic()
                 app = psutil.Process(session.terminal.process.pid)
                 processes = {"app": app, **_engine(session.home.paths.socket)}
@@ -63,7 +64,7 @@ async def sessions(report: Report, arguments: argparse.Namespace) -> None:
                 for name, process in processes.items():
                     found[f"{name} idle"].append(idle[name])
                     found[name].append(process.memory_info().rss / MIB)
-                print(f"answer: {stored.figures.completion_tokens} tokens", file=sys.stderr)
+                progress(f"answered with {stored.figures.completion_tokens} tokens")
             notes = array.array("d", result.read_bytes())
         pairs = list(zip(notes[::2], notes[1::2], strict=True))
         during = [1000 * late for when, late in pairs if pressed <= when <= ended]
@@ -132,22 +133,17 @@ async def measure(arguments: argparse.Namespace) -> Report:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ui", description=__doc__)
-    parser.add_argument("--python", help="an interpreter that has llama_cpp (default: this one, or what make built)")
+    parser = parser_for("benchmarks.ui", "What the workstation costs: starting, smoothness, rest, memory.")
     parser.add_argument("--model", type=Path, help="a GGUF file (default: the benchmark model, made when missing)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--idle", type=float, default=20.0, help="seconds at rest")
-    parser.add_argument("--seconds", type=float, default=60.0, help="that an answer may take")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--longest", type=float, default=240.0, help="seconds that an answer may take")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.rounds, arguments.idle = 1, 5.0
     arguments.python = engine_python(arguments.python)
     arguments.model = arguments.model or bench_model()
-    report = asyncio.run(measure(arguments))
-    print(report.as_json() if arguments.json else report.as_text())
-    return 0
+    return run(lambda: measure(arguments), arguments)
 
 
 raise SystemExit(main())
