@@ -10,7 +10,7 @@ from offgrid_tui.hardware.files import SystemFiles, numbers_in
 from offgrid_tui.hardware.model import Cpu
 
 # The kernel's names of instruction sets -> those that llama.cpp prints, in the order in which they matter.
-_X86 = {
+X86 = {
     "sse3": "SSE3",
     "pni": "SSE3",
     "ssse3": "SSSE3",
@@ -104,5 +104,5 @@ def _name(files: SystemFiles, blocks: list[dict[str, str]]) -> str:
 def _features(blocks: list[dict[str, str]]) -> tuple[str, ...]:
     first = blocks[0] if blocks else {}
     flags = set((first.get("flags") or first.get("Features") or "").split())
-    table = _X86 if "flags" in first else _ARM
+    table = X86 if "flags" in first else _ARM
     return tuple(dict.fromkeys(name for flag, name in table.items() if flag in flags))

@@ -1,0 +1,1 @@
+"""Looks at everything that OffGrid stands on, and says the mend."""
