@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, TextArea
@@ -26,6 +27,7 @@ from offgrid_tui.ui.chat.screen import ChatScreen
 from offgrid_tui.ui.frame.heartbeat import Heartbeat
 from offgrid_tui.ui.frame.pulse import Activity, Pulse
 from offgrid_tui.ui.frame.screen import FrameScreen
+from offgrid_tui.ui.keys import unknown_actions
 from offgrid_tui.ui.signals import leave_on_signals
 from offgrid_tui.ui.terminal import teach_alt_enter
 from offgrid_tui.ui.themes import FALLBACK, load_themes, variable_defaults
@@ -94,9 +96,17 @@ class OffGridApp(App[None]):
         self.bridge: Bridge
         self._opener = opener or self._open_workstation
         self._interrupted = 0.0
+        self._clashes: set[str] = set()
         self.animation_level = "none"  # nothing glides: every step of it would be a packet over SSH
 
     # ── opening ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        """A key of the user's own takes the place of one of ours: he is told which."""
+        names = ", ".join(sorted(binding.description for binding in clashed_bindings if binding.description))
+        if names and names not in self._clashes:
+            self._clashes.add(names)
+            self.notify(f"A key in config.toml was taken from: {names}", severity="warning")
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return variable_defaults()
@@ -136,8 +146,8 @@ class OffGridApp(App[None]):
         await chat.model_changed()
         self.opened.set()
         self.start(self._watch_memory())
-        for problem in self.settings.problems:
-            self.notify(str(problem), title="A setting can't be used", severity="warning", timeout=12)
+        for sentence in [*map(str, self.settings.problems), *unknown_actions(self.settings.keys)]:
+            self.notify(sentence, title="A setting can't be used", severity="warning", timeout=12)
 
     async def _watch_memory(self) -> None:
         """Memory moves while a model loads and answers; otherwise it is looked at rarely."""

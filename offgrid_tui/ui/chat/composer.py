@@ -18,8 +18,17 @@ class Composer(TextArea):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "send", "Send", id="composer.send", tooltip="Send the message"),
         Binding("ctrl+j,alt+enter", "newline", "Newline", id="composer.newline", tooltip="Begin a new line"),
+        Binding("pageup", "page(-1)", "Page up", id="composer.page_up", tooltip="Scroll the chat up", show=False),
+        Binding("pagedown", "page(1)", "Page down", id="composer.page_down", tooltip="Scroll it down", show=False),
         Binding("escape", "leave", "Keys", id="composer.leave", tooltip="Leave the input: single keys work then"),
     ]
+
+    class Paged(Message):
+        """The chat shall scroll by `by` pages: there is rarely more than a page in here."""
+
+        def __init__(self, by: int) -> None:
+            super().__init__()
+            self.by = by
 
     class Sent(Message):
         def __init__(self, text: str) -> None:
@@ -48,6 +57,9 @@ class Composer(TextArea):
     def action_newline(self) -> None:
         start, end = self.selection
         self._replace_via_keyboard("\n", start, end)
+
+    def action_page(self, by: int) -> None:
+        self.post_message(self.Paged(by))
 
     def action_leave(self) -> None:
         self.post_message(self.Left())

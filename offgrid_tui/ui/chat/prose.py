@@ -18,12 +18,12 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.highlight import HighlightTheme, highlight
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Markdown
 from textual.widgets._markdown import MarkdownBlock, MarkdownFence, MarkdownTable
 
-from offgrid_tui.foundation.text import clean
+from offgrid_tui.foundation.text import clean, clean_line
+from offgrid_tui.ui.chat.copying import CopyAsked
 
 HIGHLIGHT_LIMIT = 20_000  # characters; beyond, a code block is shown in one colour rather than late
 
@@ -68,13 +68,6 @@ class Prose(Markdown):
 
     BULLETS = ["• ", "– ", "· "]  # noqa: RUF012 - Textual declares it so
 
-    class LinkChosen(Message):
-        """A link was clicked. We open nothing: the screen copies it."""
-
-        def __init__(self, href: str) -> None:
-            super().__init__()
-            self.href = href
-
     def __init__(self, text: str = "") -> None:
         super().__init__(text, parser_factory=make_parser, open_links=False)
 
@@ -82,8 +75,9 @@ class Prose(Markdown):
         return _BLOCKS.get(block_name) or super().get_block_class(block_name)
 
     def on_markdown_link_clicked(self, event: Markdown.LinkClicked) -> None:
+        """Nothing is opened: what a link leads to, its writer chose. It is copied, to be looked at."""
         event.stop()
-        self.post_message(self.LinkChosen(event.href))
+        self.post_message(CopyAsked(clean_line(event.href, 2000)))
 
 
 class CodeBlock(MarkdownFence, can_focus=True):
@@ -92,11 +86,6 @@ class CodeBlock(MarkdownFence, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "copy", "Copy code", id="code.copy", tooltip="Copy this code block"),
     ]
-
-    class CopyAsked(Message):
-        def __init__(self, code: str) -> None:
-            super().__init__()
-            self.code = code
 
     @classmethod
     def highlight(cls, code: str, language: str, ansi: bool = False, dark: bool = False) -> Content:
@@ -109,7 +98,7 @@ class CodeBlock(MarkdownFence, can_focus=True):
         self.border_subtitle = Content("y copies")
 
     def action_copy(self) -> None:
-        self.post_message(self.CopyAsked(self.code))
+        self.post_message(CopyAsked(self.code))
 
 
 class TableBlock(MarkdownTable):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events, on
@@ -17,14 +18,15 @@ from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.ui import messages
 from offgrid_tui.ui.chat.composer import Composer
 from offgrid_tui.ui.chat.conversations import ConversationList
+from offgrid_tui.ui.chat.copying import CopyAsked, WriteAsked
 from offgrid_tui.ui.chat.empty import Empty
 from offgrid_tui.ui.chat.figures import stem
+from offgrid_tui.ui.chat.files import write_message
+from offgrid_tui.ui.chat.questions import ask_delete, ask_title, pick_chat, title_of
 from offgrid_tui.ui.chat.transcript import Transcript
 from offgrid_tui.ui.chat.turns import Heading, TurnView
 from offgrid_tui.ui.errors import tells_errors
 from offgrid_tui.ui.frame.screen import FrameScreen
-from offgrid_tui.ui.overlays.picker import Item, Picked, Picker
-from offgrid_tui.ui.overlays.questions import AskText, Confirm
 
 if TYPE_CHECKING:
     from offgrid_tui.chat.service import ChatService
@@ -82,12 +84,9 @@ class ChatScreen(FrameScreen):
         return self.app.workstation.chat
 
     def _draw_heading(self) -> None:
-        title = self._conversation.title if self._conversation else ""
         model = self.app.model
         right = [Content.styled(clean_line(stem(model), 40), "$muted")] if model else []
-        self.query_one("#main > Heading", Heading).show(
-            Content.styled(clean_line(title, 200) or "New chat", "bold"), right
-        )
+        self.query_one("#main > Heading", Heading).show(Content.styled(title_of(self._conversation), "bold"), right)
 
     # ── opening ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -238,22 +237,9 @@ class ChatScreen(FrameScreen):
         chats = self.query_one(ConversationList)
         if self.has_class("-wide"):
             (self._composer if chats.has_focus else chats).focus()
-            return
-
-        def find(text: str) -> list[Item]:
-            wanted = text.lower().split()
-            return [
-                Item(c.id, c.title or "New chat", "open" if c == self._conversation else "")
-                for c in self._conversations
-                if all(word in c.title.lower() for word in wanted)
-            ]
-
-        self.app.push_screen(Picker("Chats", find, hint="Filter"), self._chat_picked)
-
-    @tells_errors
-    async def _chat_picked(self, picked: Picked | None) -> None:
-        if picked and picked.id:
-            await self._open_id(picked.id)
+        else:
+            open_id = self._conversation.id if self._conversation else None
+            pick_chat(self.app, self._conversations, open_id, lambda id: self.app.start(self._open_id(id)))
 
     @on(OptionList.OptionSelected, "ConversationList")
     @tells_errors
@@ -263,44 +249,47 @@ class ChatScreen(FrameScreen):
             await self._open_id(event.option_id)
 
     async def _open_id(self, id: str) -> None:
-        found = next((c for c in self._conversations if c.id == id), None)
-        if found is not None:
+        if (found := self._find(id)) is not None:
             await self.open(found)
             self._composer.focus()
 
+    def _find(self, id: str) -> Conversation | None:
+        return next((c for c in self._conversations if c.id == id), None)
+
     @on(ConversationList.RenameAsked)
     def _rename_asked(self, event: ConversationList.RenameAsked) -> None:
-        self._rename(event.conversation)
+        if (found := self._find(event.conversation)) is not None:
+            ask_title(self.app, found)
 
     @on(ConversationList.DeleteAsked)
     def _delete_asked(self, event: ConversationList.DeleteAsked) -> None:
-        self._delete(event.conversation)
+        if (found := self._find(event.conversation)) is not None:
+            ask_delete(self.app, found)
 
     def action_rename(self) -> None:
         if not self.refused("rename") and self._conversation:
-            self._rename(self._conversation.id)
+            ask_title(self.app, self._conversation)
 
     def action_delete(self) -> None:
         if not self.refused("delete") and self._conversation:
-            self._delete(self._conversation.id)
+            ask_delete(self.app, self._conversation)
 
-    def _title(self, id: str) -> str:
-        return next((c.title for c in self._conversations if c.id == id), "") or "New chat"
+    @on(CopyAsked)
+    async def _copy_asked(self, event: CopyAsked) -> None:
+        event.stop()
+        await self.app.copy(event.text)
 
-    def _rename(self, id: str) -> None:
-        def rename(title: str | None) -> None:
-            if title:
-                self.app.start(self._chat.rename(id, title))
-
-        self.app.push_screen(AskText("Rename chat", self._title(id)), rename)
-
-    def _delete(self, id: str) -> None:
-        def delete(yes: bool | None) -> None:
-            if yes:
-                self.app.start(self._chat.delete(id))
-
-        question = f"Delete “{clean_line(self._title(id), 60)}”?"
-        self.app.push_screen(Confirm(question, "Its messages go with it.", yes="Delete", no="Keep"), delete)
+    @on(WriteAsked)
+    async def _write_asked(self, event: WriteAsked) -> None:
+        event.stop()
+        try:
+            path = await asyncio.to_thread(
+                write_message, self.app.paths.data / "exports", title_of(self._conversation), event.text
+            )
+        except OSError as error:
+            self.app.notify(f"The file can't be written: {error.strerror or error}", severity="error")
+        else:
+            self.app.notify(f"Written to {path}", timeout=10)
 
     def action_step(self, by: int) -> None:
         """From message to code block to message; the first step goes to the last message."""
@@ -311,6 +300,11 @@ class ChatScreen(FrameScreen):
             return
         here = stops.index(self.focused) if self.focused in stops else len(stops) if by < 0 else len(stops) - 2
         stops[min(max(here + by, 0), len(stops) - 1)].focus()
+
+    @on(Composer.Paged)
+    def _paged(self, event: Composer.Paged) -> None:
+        event.stop()
+        self._transcript.scroll_relative(y=event.by * max(self._transcript.size.height - 2, 1), animate=False)
 
     async def action_tail(self) -> None:
         await self._transcript.action_scroll_end()

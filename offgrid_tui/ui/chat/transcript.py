@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widget import Widget
 
@@ -25,6 +27,11 @@ class Turns(Vertical):
 
 class Transcript(VerticalScroll):
     """Follows the tail until the user scrolls up; `end` takes the tail again."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "copy_last", "Copy", id="transcript.copy", tooltip="Copy the last answer"),
+        Binding("t", "think_last", "Thinking", id="transcript.thinking", tooltip="Show or fold what the model thought"),
+    ]
 
     def __init__(self, drawing: Drawing) -> None:
         super().__init__()
@@ -173,6 +180,14 @@ class Transcript(VerticalScroll):
                 self._last -= 1
             if (view := self._views.pop(turn.id, None)) is not None:
                 await view.remove()
+
+    def action_copy_last(self) -> None:
+        if self.last_answer is not None and (view := self.answer(self.last_answer.id)) is not None:
+            view.action_copy()
+
+    def action_think_last(self) -> None:
+        if self.last_answer is not None and (view := self.answer(self.last_answer.id)) is not None:
+            view.action_thinking()
 
     async def action_scroll_end(self) -> None:  # type: ignore[override]
         if self._last < len(self._turns):

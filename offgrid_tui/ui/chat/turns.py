@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -20,6 +19,7 @@ from offgrid_tui.engine.contract import Loaded
 from offgrid_tui.foundation.text import clean, clean_line
 from offgrid_tui.foundation.units import duration, tokens
 from offgrid_tui.ui.chat import figures
+from offgrid_tui.ui.chat.copying import CopyAsked, WriteAsked
 from offgrid_tui.ui.messages import TextArrived
 from offgrid_tui.ui.widgets.gauge import Drawing, gauge
 
@@ -62,16 +62,6 @@ class TurnView(Vertical, can_focus=True):
         Binding("w", "write", "Write to file", id="turn.write", tooltip="Write this message to a file", show=False),
     ]
 
-    class CopyAsked(Message):
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
-    class WriteAsked(Message):
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
-
     def __init__(self, turn: Turn) -> None:
         super().__init__()
         self.turn = turn
@@ -81,10 +71,10 @@ class TurnView(Vertical, can_focus=True):
         return clean(self.turn.content)
 
     def action_copy(self) -> None:
-        self.post_message(self.CopyAsked(self.text))
+        self.post_message(CopyAsked(self.text))
 
     def action_write(self) -> None:
-        self.post_message(self.WriteAsked(self.text))
+        self.post_message(WriteAsked(self.text))
 
 
 class UserTurn(TurnView):

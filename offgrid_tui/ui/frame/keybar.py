@@ -126,5 +126,5 @@ class KeyBar(Widget):
 
 
 def _item(hint: KeyHint) -> Content:
-    key, text = ("$muted dim", "$muted dim") if hint.reason else ("$accent", "$muted")
-    return Content.assemble((hint.display, key), " ", (hint.description, text))
+    key = "$muted" if hint.reason else "bold $accent"
+    return Content.assemble((hint.display, key), " ", (hint.description, "$muted"))
