@@ -43,23 +43,28 @@ class Home:
 
 
 @asynccontextmanager
-async def bench_home(python: str) -> AsyncIterator[Home]:
-    """An empty home whose engine is `python`. Its engine host is ended with the block."""
+async def bench_home(python: str, **settings: str) -> AsyncIterator[Home]:
+    """An empty home whose engine is `python`. Its engine host is ended with the block.
+
+    Args:
+        settings: further settings as their environment variables have them, without the prefix: chat_max_tokens="64".
+    """
     root = Path(tempfile.mkdtemp(prefix="ogb-"))  # short: a Unix socket's name holds 107 bytes
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OFFGRID_")}
     environment |= {"OFFGRID_HOME": str(root / "home"), "XDG_RUNTIME_DIR": str(root), "OFFGRID_ENGINE_PYTHON": python}
+    environment |= {f"OFFGRID_{name.upper()}": value for name, value in settings.items()}
     before = dict(os.environ)
     # The host is started by this process and takes its settings from the environment.
     os.environ.clear()
     os.environ.update(environment)
+    paths = Paths.from_environment(environment)
+    home = Home(paths, load_settings(paths, environment), environment)
     try:
-        paths = Paths.from_environment(environment)
-        settings = load_settings(paths, environment)
-        yield Home(paths, settings, environment)
-        client = EngineClient(paths, settings)
+        yield home
+    finally:
+        client = EngineClient(paths, home.settings)
         await client.stop_host()
         await client.close()
-    finally:
         os.environ.clear()
         os.environ.update(before)
         shutil.rmtree(root, ignore_errors=True)

@@ -67,10 +67,10 @@ class Session:
 
 @asynccontextmanager
 async def workstation(
-    python: str, model: Path, command: list[str], columns: int = 120, rows: int = 36
+    python: str, model: Path, command: list[str], columns: int = 120, rows: int = 36, **settings: str
 ) -> AsyncIterator[Session]:
     """`command` (a workstation, told which model) in a home of its own; all of it is gone after the block."""
-    async with bench_home(python) as home:
+    async with bench_home(python, **settings) as home:
         with Terminal([*command, "--model", str(model)], home.environment, columns, rows) as terminal:
             await asyncio.to_thread(terminal.wait_for, ready, 60.0, "the workstation")
             yield Session(home, terminal)

@@ -85,4 +85,5 @@ def main() -> int:
     return run(lambda: measure(arguments, sizes), arguments)
 
 
-raise SystemExit(main())
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -48,7 +48,9 @@ async def sessions(report: Report, arguments: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory() as folder:
             result = Path(folder) / "lateness"
             command = [sys.executable, "-m", "benchmarks.ui.probe", str(result)]
-            async with workstation(arguments.python, arguments.model, command) as session:
+            async with workstation(
+                arguments.python, arguments.model, command, chat_max_tokens=str(arguments.tokens)
+            ) as session:
                 frame, settled = first_frame(session.terminal)
                 found["frame"].append(frame)
                 found["ready"].append(settled)
@@ -137,13 +139,15 @@ def main() -> int:
     parser.add_argument("--model", type=Path, help="a GGUF file (default: the benchmark model, made when missing)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--idle", type=float, default=20.0, help="seconds at rest")
+    parser.add_argument("--tokens", type=int, default=256, help="of the answer during which lateness is noted")
     parser.add_argument("--longest", type=float, default=240.0, help="seconds that an answer may take")
     arguments = parser.parse_args()
     if arguments.quick:
-        arguments.rounds, arguments.idle = 1, 5.0
+        arguments.rounds, arguments.idle, arguments.tokens = 1, 5.0, 64
     arguments.python = engine_python(arguments.python)
     arguments.model = arguments.model or bench_model()
     return run(lambda: measure(arguments), arguments)
 
 
-raise SystemExit(main())
+if __name__ == "__main__":
+    raise SystemExit(main())
