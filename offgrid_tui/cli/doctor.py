@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import textwrap
 from collections import Counter
@@ -30,13 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     paths = Paths.from_environment()
-    findings = examine(Subject(paths, load_settings(paths), _terminal()))
+    terminal = _terminal()
+    findings = examine(Subject(paths, load_settings(paths), terminal))
     failed = any(finding.level is Level.FAIL for finding in findings)
     if args.json:
         value = {"offgrid": __version__, "ok": not failed, "checks": [asdict(finding) for finding in findings]}
         print(json.dumps(value, ensure_ascii=False, indent=2))
     else:
-        _print(findings)
+        _print(findings, terminal if sys.stdout.isatty() else None)
     return int(ExitCode.FAILED if failed else ExitCode.OK)
 
 
@@ -51,10 +51,10 @@ def _terminal() -> Terminal | None:
     return None
 
 
-def _print(findings: list[Finding]) -> None:
-    terminal = sys.stdout.isatty()
-    coloured = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    width = max(40, shutil.get_terminal_size().columns - 1) if terminal else 10_000
+def _print(findings: list[Finding], terminal: Terminal | None) -> None:
+    """Aligned lines, wrapped to `terminal`; whole lines without colour where it is None."""
+    coloured = terminal is not None and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width = 10_000 if terminal is None else max(40, terminal.columns - 1)
     for finding in findings:
         word = f"{finding.level.value:<4}"
         if coloured:
