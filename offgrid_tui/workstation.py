@@ -47,17 +47,20 @@ class Workstation:
     _parts: AsyncExitStack
 
     @classmethod
-    async def open(cls, paths: Paths, settings: Settings, *, provider: Provider | None = None) -> Self:
+    async def open(
+        cls, paths: Paths, settings: Settings, *, provider: Provider | None = None, bus: Bus | None = None
+    ) -> Self:
         """Open the home at `paths`.
 
         Args:
             provider: who answers instead of the local engine; then no engine is looked for.
+            bus: the bus to tell everything on, from somebody who wants to hear it from the beginning.
 
         Raises:
             OffGridError: the database can't be opened; everything is closed again.
         """
         async with AsyncExitStack() as parts:
-            clock, bus, network = SystemClock(), Bus(), NetworkPolicy(settings.network)
+            clock, bus, network = SystemClock(), bus or Bus(), NetworkPolicy(settings.network)
 
             database = await asyncio.to_thread(Database.open, paths.database)
             parts.push_async_callback(_close, "database", database.close)

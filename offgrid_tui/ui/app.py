@@ -18,6 +18,7 @@ from textual.widgets import Input, TextArea
 from textual.worker import Worker, WorkerState
 
 from offgrid_tui.foundation.errors import ExitCode, OffGridError
+from offgrid_tui.foundation.events import Bus
 from offgrid_tui.foundation.text import clean, clean_line
 from offgrid_tui.system.paths import Paths
 from offgrid_tui.system.resources import resource
@@ -57,7 +58,7 @@ class OffGridApp(App[None]):
 
     Args:
         model: a model file to talk to, from the command line.
-        opener: opens the workstation; awaited once the first frame is drawn.
+        opener: opens the workstation on a bus; awaited once the first frame is drawn.
     """
 
     CSS_PATH = "app.tcss"
@@ -80,7 +81,7 @@ class OffGridApp(App[None]):
         settings: Settings,
         model: str | None = None,
         *,
-        opener: Callable[[], Awaitable[Workstation]] | None = None,
+        opener: Callable[[Bus], Awaitable[Workstation]] | None = None,
     ) -> None:
         super().__init__()
         self.paths, self.settings = paths, settings
@@ -117,24 +118,25 @@ class OffGridApp(App[None]):
         leave_on_signals(lambda code: self.start(self.leave(code)))
         self.call_after_refresh(self.start, self._open())
 
-    async def _open_workstation(self) -> Workstation:
+    async def _open_workstation(self, bus: Bus) -> Workstation:
         # The database and all that stands on it: 100 ms of import that the first frame does not wait for.
         from offgrid_tui.workstation import Workstation
 
-        return await Workstation.open(self.paths, self.settings)
+        return await Workstation.open(self.paths, self.settings, bus=bus)
 
     async def _open(self) -> None:
         from offgrid_tui.ui.bridge import Bridge, write_rate
 
+        bus = Bus()
+        self.bridge = Bridge(bus, self.settings.ui.frame_rate or write_rate())
+        self.bridge.add(self.heart.take)
+        self.bridge.add(self.post_message)  # before anything is opened: what fails at once is heard too
         try:
-            self.workstation = await self._opener()
+            self.workstation = await self._opener(bus)
         except OffGridError as error:
             self.failure = error  # told on the terminal, after the screen is given back
             self.exit(return_code=int(error.exit_code))
             return
-        self.bridge = Bridge(self.workstation.bus, self.settings.ui.frame_rate or write_rate())
-        self.bridge.add(self.heart.take)
-        self.bridge.add(self.post_message)
         self.pulse.label = clean_line(self.workstation.provider.label, 40)
         if self.model is None:
             recent = await self.workstation.recent.list()

@@ -12,6 +12,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from offgrid_tui.chat.model import Turn, TurnState
+from offgrid_tui.foundation.events import Bus
 from offgrid_tui.settings.schema import Settings
 from offgrid_tui.system.paths import Paths
 from offgrid_tui.ui.app import OffGridApp
@@ -100,8 +101,8 @@ async def open_desk(
     settings = dataclasses.replace(settings, ui=dataclasses.replace(settings.ui, **ui))
     provider = ScriptedProvider(script)
 
-    async def opener() -> Workstation:
-        return await Workstation.open(home, settings, provider=provider)
+    async def opener(bus: Bus) -> Workstation:
+        return await Workstation.open(home, settings, provider=provider, bus=bus)
 
     app = OffGridApp(home, settings, model, opener=opener)
     async with app.run_test(size=size, notifications=True) as pilot:
