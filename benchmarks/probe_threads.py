@@ -69,14 +69,14 @@ def measure(context: Any, vocabulary: int, threads: int, prompt: int, decode: in
     step, read = 128, 0
     began = time.perf_counter()
     while read < prompt:
-        tokens = (llama_cpp.llama_token * step)(*(draw.randrange(100, vocabulary - 1000) for _ in range(step)))
+        tokens = (llama_cpp.llama_token * step)(*(draw.randrange(vocabulary) for _ in range(step)))
         check(llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(tokens, step)))
         read += step
     llama_cpp.llama_synchronize(context)
     middle = time.perf_counter()
     written = 0
     while written < decode and (written < 4 or time.perf_counter() - middle < limit):
-        token = (llama_cpp.llama_token * 1)(draw.randrange(100, vocabulary - 1000))
+        token = (llama_cpp.llama_token * 1)(draw.randrange(vocabulary))
         check(llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(token, 1)))
         written += 1
     llama_cpp.llama_synchronize(context)
