@@ -61,15 +61,15 @@ class Cursor:
 
     def number(self, code: str, what: str) -> int | float:
         """One value by its struct code."""
-        value: int | float = struct.unpack(self._order + code, self.take(struct.calcsize(code), what))[0]
+        value: int | float = struct.unpack(self._order + code, self.take(struct.calcsize(self._order + code), what))[0]
         return value
 
     def integer(self, code: str, what: str) -> int:
         return int(self.number(code, what))
 
     def numbers(self, code: str, count: int, what: str) -> tuple[int | float, ...]:
-        size = struct.calcsize(code) * count
-        return struct.unpack(f"{self._order}{count}{code}", self.take(size, what))
+        layout = f"{self._order}{count}{code}"
+        return struct.unpack(layout, self.take(struct.calcsize(layout), what))
 
     def count(self, least: int, most: int, what: str) -> int:
         """How many of something follow, each of at least `least` bytes; refused before anything is allocated."""

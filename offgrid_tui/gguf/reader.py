@@ -2,11 +2,13 @@
 
 A model file comes from a stranger. Every count and length in it is compared with what the file can hold before it is
 used, long arrays are passed over, and the whole is bounded in bytes, items and memory: a hostile header costs about a
-second and a few megabytes. The layout follows ggml's docs/gguf.md; what llama.cpp would refuse is refused here.
+second and a few megabytes. The layout follows ggml's docs/gguf.md. What llama.cpp refuses is refused here, but for
+arrays in arrays, which the format knows, and files of the other byte order.
 """
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 from offgrid_tui.foundation.text import clean_line
@@ -17,8 +19,10 @@ from offgrid_tui.gguf.header import Header, Stored, Tensor, Value
 from offgrid_tui.gguf.source import ByteSource, FileSource
 from offgrid_tui.gguf.types import CODES, TENSOR_TYPES, TensorType, ValueType
 
-_SIZES = {kind: {"B": 1, "b": 1, "H": 2, "h": 2, "I": 4, "i": 4, "f": 4}.get(code, 8) for kind, code in CODES.items()}
-
+LENGTH = 8  # bytes of the length before each string
+LEAST_KEY = LENGTH + 4 + 1  # its name, its type, a value of one byte
+LEAST_ARRAY = 4 + 8  # the type and the number of its items
+LEAST_TENSOR = LENGTH + 4 + 4 + 8  # its name, dimensions, type and offset
 MAX_KEYS = 2**16
 MAX_TENSORS = 2**17  # a mixture of 256 experts in 61 layers has 47,000 when each expert is apart
 MAX_NAME = 2**16 - 1  # bytes of a key (specification)
@@ -58,8 +62,8 @@ class _Reader:
 
     def read(self) -> Header:
         version, big = self._version()
-        tensors = self._cursor.count(24, MAX_TENSORS, "tensors")
-        keys = self._cursor.count(13, MAX_KEYS, "metadata values")
+        tensors = self._cursor.count(LEAST_TENSOR, MAX_TENSORS, "tensors")
+        keys = self._cursor.count(LEAST_KEY, MAX_KEYS, "metadata values")
         metadata = self._metadata(keys)
         alignment = metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
@@ -120,7 +124,7 @@ class _Reader:
         try:
             return ValueType(number)
         except ValueError:
-            raise _damaged(f"{what.capitalize()} has the unknown type {number}") from None
+            raise _damaged(f"The header states the unknown type {number} for {what}") from None
 
     def _text(self, what: str) -> Value:
         length = self._cursor.integer("Q", what)
@@ -134,7 +138,7 @@ class _Reader:
         kind = self._kind(what)
         if kind is ValueType.ARRAY:
             return self._nested(what, depth)
-        least = _SIZES.get(kind, 8)
+        least = LENGTH if kind is ValueType.STRING else struct.calcsize(f"<{CODES[kind]}")
         count = self._cursor.count(least, MAX_HEADER, f"items in {what}")
         offset = self._cursor.position
         if count > self._kept_items or not self._keep(count * least):
@@ -155,8 +159,8 @@ class _Reader:
     def _nested(self, what: str, depth: int) -> Stored:
         """Arrays in an array are checked and passed over: nothing that we know writes them."""
         if depth == MAX_DEPTH:
-            raise _damaged(f"{what.capitalize()} holds arrays in arrays, more than {MAX_DEPTH} deep")
-        count = self._cursor.count(12, MAX_HEADER, f"arrays in {what}")
+            raise _damaged(f"The header nests arrays more than {MAX_DEPTH} deep", f"Found in {what}.")
+        count = self._cursor.count(LEAST_ARRAY, MAX_HEADER, f"arrays in {what}")
         self._cursor.walk(count, what)
         offset = self._cursor.position
         for _ in range(count):

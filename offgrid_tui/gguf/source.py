@@ -40,7 +40,7 @@ class FileSource:
         try:
             # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a 0 byte in the path
             raise NotFoundError(
                 f"There is no file {name}", detail=clean_line(str(path)), mend="Check the path."
             ) from None

@@ -148,8 +148,10 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         with pytest.raises(GgufError) as caught:
             read_header(path)
         assert caught.value.problem is GgufProblem.NOT_GGUF
-    with pytest.raises(NotFoundError):
-        read_header(tmp_path / "nothing.gguf")
+    (tmp_path / "file").write_bytes(b"")
+    for path in (tmp_path / "nothing.gguf", tmp_path / "file" / "below.gguf", tmp_path / "nul\0byte.gguf"):
+        with pytest.raises(NotFoundError):
+            read_header(path)
 
 
 def test_names_from_a_stranger_reach_no_terminal(tmp_path: Path) -> None:
