@@ -19,7 +19,7 @@ class Params(ctypes.Structure):
 spec = importlib.util.find_spec("llama_cpp")
 assert spec is not None
 assert spec.origin is not None
-(library,) = (Path(spec.origin).parent / "lib").glob("libggml-base.*")
+library = next((Path(spec.origin).parent / "lib").glob("libggml-base.*"))  # its versioned names are the same file
 ggml = ctypes.CDLL(str(library))
 ggml.gguf_init_from_file.restype = ctypes.c_void_p
 ggml.gguf_init_from_file.argtypes = [ctypes.c_char_p, Params]
