@@ -119,7 +119,7 @@ class Database:
         Several changes of one key between two looks come as one. Ends when the database is closed.
 
         Args:
-            interval: seconds between two looks; a look costs some 50 µs where nothing has changed.
+            interval: seconds between two looks; a look takes some 50 µs of a processor where nothing has changed.
         """
         wanted = frozenset(topics)
         version, seq = None, self._opened_at

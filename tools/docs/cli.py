@@ -32,16 +32,16 @@ _PIPE = ("141", "the reader of the pipe went away")  # 128 + SIGPIPE, as shells 
 
 
 def render() -> str:
-    parser = build_parser()
     parts = [_HEAD]
-    commands = _subcommands(parser)
+    commands = _subcommands(build_parser())
     for name in COMMANDS:
-        parts.append(_command(f"offgrid {name}", commands[name], depth=2))
+        parser, line = commands[name]
+        parts.append(_command(f"offgrid {name}", parser, 2, line))
     codes = table(("code", "meaning"), *((str(int(code)), _EXIT[code]) for code in ExitCode), _PIPE)
     return "\n".join([*parts, "## Exit codes\n", codes])
 
 
-def _command(name: str, parser: argparse.ArgumentParser, depth: int) -> str:
+def _command(name: str, parser: argparse.ArgumentParser, depth: int, line: str = "") -> str:
     subcommands = _subcommands(parser)
     formatter = argparse.HelpFormatter(name)
     rows = [("argument", "meaning")]
@@ -54,11 +54,11 @@ def _command(name: str, parser: argparse.ArgumentParser, depth: int) -> str:
         usage.append(words[-1] if action.required else f"[{words[-1]}]")
     if subcommands:
         usage.append("{" + ",".join(subcommands) + "}")
-    text = f"{'#' * depth} {name}\n\n{parser.description or ''}\n\n```\n{' '.join(usage)}\n```\n"
+    text = f"{'#' * depth} {name}\n\n{parser.description or line}\n\n```\n{' '.join(usage)}\n```\n"
     if len(rows) > 1:
         text += "\n" + table(*rows)
-    for sub, child in subcommands.items():
-        text += "\n" + _command(f"{name} {sub}", child, depth + 1)
+    for sub, (child, line) in subcommands.items():
+        text += "\n" + _command(f"{name} {sub}", child, depth + 1, line)
     return text
 
 
@@ -75,11 +75,17 @@ def _words(action: argparse.Action) -> list[str]:
     return [option if action.nargs == 0 else f"{option} {value}" for option in action.option_strings]
 
 
-def _subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+def _subcommands(parser: argparse.ArgumentParser) -> dict[str, tuple[argparse.ArgumentParser, str]]:
+    """Name -> its parser, and its line in the parent's help."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            return dict(action.choices)
+            lines = {choice.dest: choice.help or "" for choice in action._choices_actions}
+            return {name: (child, _sentence(lines.get(name, ""))) for name, child in action.choices.items()}
     return {}
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
 
 
 PAGE = Page("cli.md", render)
