@@ -93,8 +93,8 @@ class OffGridApp(App[None]):
         self.heart = Heartbeat(self.pulse)
         self.opened = asyncio.Event()
         self.failure: OffGridError | None = None
-        self.workstation: Workstation
         self.bridge: Bridge
+        self._workstation: Workstation | None = None
         self._opener = opener or self._open_workstation
         self._interrupted = 0.0
         self._clashes: set[str] = set()
@@ -132,7 +132,7 @@ class OffGridApp(App[None]):
         self.bridge.add(self.heart.take)
         self.bridge.add(self.post_message)  # before anything is opened: what fails at once is heard too
         try:
-            self.workstation = await self._opener(bus)
+            self._workstation = await self._opener(bus)
         except OffGridError as error:
             self.failure = error  # told on the terminal, after the screen is given back
             self.exit(return_code=int(error.exit_code))
@@ -161,8 +161,14 @@ class OffGridApp(App[None]):
             await asyncio.sleep(MEMORY_BUSY if self.pulse.activity.running else MEMORY_IDLE)
 
     @property
+    def workstation(self) -> Workstation:
+        """The open workstation; there is one from `opened` on."""
+        assert self._workstation is not None
+        return self._workstation
+
+    @property
     def chat_screen(self) -> ChatScreen:
-        screen = self.get_screen_stack("chat")[0] if hasattr(self, "get_screen_stack") else self.screen_stack[0]
+        screen = self.get_screen_stack("chat")[0]
         assert isinstance(screen, ChatScreen)
         return screen
 
@@ -182,10 +188,11 @@ class OffGridApp(App[None]):
             self.notify(f"{type(error).__name__}: {error}", title="A defect in OffGrid", severity="error", timeout=20)
 
     async def close_workstation(self) -> None:
-        if self.opened.is_set():
+        workstation, self._workstation = self._workstation, None
+        if workstation is not None:
             self.opened.clear()
             self.bridge.close()
-            await self.workstation.close()
+            await workstation.close()
 
     async def on_unmount(self) -> None:
         await self.close_workstation()

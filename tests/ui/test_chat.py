@@ -140,7 +140,7 @@ async def test_the_list_opens_over_the_chat_where_it_is_narrow(home: Paths) -> N
         await desk.pilot.press(*"first")
         await desk.pilot.press("enter")
         await desk.until(lambda: desk.shows("First question") and desk.app.screen is desk.screen, "the chat")
-        assert [turn.content for turn in desk.transcript.turns][0] == "First question"
+        assert desk.transcript.turns[0].content == "First question"
 
 
 async def test_rename_and_delete_ask_first(home: Paths) -> None:
@@ -169,7 +169,8 @@ async def test_five_thousand_turns_open_from_their_end(home: Paths) -> None:
             (id, conversation.id, ids[i - 1] if i else None, ("user", "assistant")[i % 2], f"Turn {i}.", float(i))
             for i, id in enumerate(ids)
         ]
-        sql = "INSERT INTO turns (id, conversation, parent, role, content, created, state) VALUES (?,?,?,?,?,?,'complete')"
+        columns = "id, conversation, parent, role, content, created, state"
+        sql = f"INSERT INTO turns ({columns}) VALUES (?, ?, ?, ?, ?, ?, 'complete')"
         await database.write(lambda conn: conn.executemany(sql, rows) and None)
         await chat.show(ids[-1])
         await desk.screen._read_list()
