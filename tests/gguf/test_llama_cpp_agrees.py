@@ -38,6 +38,7 @@ def test_both_take_and_refuse_the_same_files(tmp_path: Path) -> None:
         input=json.dumps(paths),
         capture_output=True,
         text=True,
+        errors="replace",  # it quotes the bytes that it does not like
         timeout=120,
     )
     assert done.returncode == 0, done.stderr[-2000:]
