@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -47,22 +46,6 @@ def end_child(child: subprocess.Popen[bytes], grace: float = 5.0) -> int:
         except subprocess.TimeoutExpired:
             child.kill()
     return child.wait()
-
-
-async def end_child_async(child: asyncio.subprocess.Process, grace: float = 5.0) -> int:
-    """`end_child` for a child of the running loop. When the waiting task is cancelled the child is killed at once."""
-    if child.returncode is None:
-        try:
-            child.terminate()
-            await asyncio.wait_for(child.wait(), grace)
-        except ProcessLookupError:
-            pass
-        except TimeoutError:
-            child.kill()
-        except asyncio.CancelledError:
-            child.kill()
-            raise
-    return await child.wait()
 
 
 def describe_exit(status: int) -> str:

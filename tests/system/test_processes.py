@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import os
 import signal
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from offgrid_tui.system.identity import ProcessName, _started_elsewhere, is_alive, name_process
-from offgrid_tui.system.processes import describe_exit, end_child, end_child_async, spawn_detached
+from offgrid_tui.system.processes import describe_exit, end_child, spawn_detached
 
 _STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(99)"
@@ -115,28 +114,6 @@ def test_ending_a_child_that_has_ended() -> None:
     child = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
     child.wait()
     assert end_child(child) == 3
-
-
-async def test_ending_children_of_the_loop() -> None:
-    quick = await asyncio.create_subprocess_exec("sleep", "60")
-    assert await end_child_async(quick, grace=60) == -signal.SIGTERM
-    assert await end_child_async(quick) == -signal.SIGTERM
-    stubborn = await asyncio.create_subprocess_exec(sys.executable, "-c", _STUBBORN, stdout=asyncio.subprocess.PIPE)
-    assert stubborn.stdout is not None
-    await stubborn.stdout.readline()
-    assert await end_child_async(stubborn, grace=0.1) == -signal.SIGKILL
-
-
-async def test_a_cancelled_ending_leaves_nobody() -> None:
-    child = await asyncio.create_subprocess_exec(sys.executable, "-c", _STUBBORN, stdout=asyncio.subprocess.PIPE)
-    assert child.stdout is not None
-    await child.stdout.readline()
-    ending = asyncio.create_task(end_child_async(child, grace=600))
-    await asyncio.sleep(0.1)
-    ending.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await ending
-    assert await child.wait() == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(
