@@ -19,7 +19,8 @@ KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a value must be. `low` and `high` are allowed themselves; None is no limit."""
+    """What a value must be. `low` and `high` are allowed themselves; None is no limit. Of a list, `high` is the most
+    texts it may hold."""
 
     doc: str
     unit: str = ""
@@ -60,18 +61,27 @@ class EngineSettings:
         300.0, "How long a model stays in memory when nobody uses it.", unit="s", low=0.0, high=604800.0
     )
     context: int | None = _set(
-        None, "Context of a conversation.", unit="tokens", low=64, high=16777216, none="chosen by what fits"
+        None,
+        "Context of a conversation.",
+        unit="tokens",
+        low=64,
+        high=16777216,
+        none="up to 8192, less where the model or the memory has less",
     )
     slots: int | None = _set(
         8, "Answers that may run at once in one model.", low=1, high=64, none="chosen by the engine"
     )
     batch: int | None = _set(
-        None, "Tokens in one step of reading a prompt.", unit="tokens", low=16, high=16384, none="chosen by the engine"
+        None, "Tokens in one step of reading a prompt.", unit="tokens", low=32, high=2048, none="chosen by the engine"
     )
-    threads: int | None = _set(None, "Threads that write an answer.", low=1, high=1024, none="physical cores less one")
-    threads_batch: int | None = _set(None, "Threads that read a prompt.", low=1, high=1024, none="all physical cores")
+    threads: int | None = _set(None, "Threads that write an answer.", low=1, high=512, none="physical cores less one")
+    threads_batch: int | None = _set(None, "Threads that read a prompt.", low=1, high=512, none="all physical cores")
     gpu_layers: int | None = _set(
-        None, "Layers of the model on the GPU; 0 keeps all on the CPU.", low=0, high=10000, none="as many as fit"
+        None,
+        "Layers of the model on the GPU; 0 keeps all on the CPU.",
+        low=0,
+        high=10000,
+        none="all, where the engine has a GPU",
     )
     kv_type: str | None = _set(None, "Type of the KV cache.", choices=KV_TYPES, none="f16")
     flash_attention: bool | None = _set(
@@ -116,9 +126,9 @@ class ChatSettings:
     )
     frequency_penalty: float = _set(0.0, "Taken off for each time a token was used; 0 is off.", low=-2.0, high=2.0)
     presence_penalty: float = _set(0.0, "Taken off once for a token that was used; 0 is off.", low=-2.0, high=2.0)
-    penalty_window: int = _set(64, "How far the penalties look back.", unit="tokens", low=0, high=16777216)
+    penalty_window: int = _set(64, "How far the penalties look back.", unit="tokens", low=0, high=1048576)
     seed: int | None = _set(
-        None, "The same seed gives the same answer again.", low=0, high=4294967295, none="another one for each answer"
+        None, "The same seed gives the same answer again.", low=0, high=4294967294, none="another one for each answer"
     )
     max_tokens: int | None = _set(
         None,
@@ -128,7 +138,7 @@ class ChatSettings:
         high=16777216,
         none="until the model stops or the context is full",
     )
-    stop: tuple[str, ...] = _set((), "Texts at which an answer ends.")
+    stop: tuple[str, ...] = _set((), "Texts at which an answer ends.", high=64)
 
 
 @dataclass(frozen=True, slots=True)

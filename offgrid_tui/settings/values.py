@@ -12,6 +12,7 @@ from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.settings.schema import SECTIONS, Rule, hints, rules
 
 AUTOMATIC = "auto"  # says "nothing set" where a file or a variable cannot: TOML has no null
+_LONGEST_TEXT = 1000  # characters of one text in a list
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -50,7 +51,9 @@ def expected(section: str, name: str) -> str:
     rule = rules(section)[name]
     if rule.choices:
         return "one of " + ", ".join(rule.choices)
-    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", tuple: "a list of texts"}
+    if kind is tuple:
+        return f"a list of at most {rule.high:g} texts of 1 to {_LONGEST_TEXT} characters"
+    words = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
     text = words[kind]
     if rule.low is not None and rule.high is not None:
         text += f" from {rule.low:g} to {rule.high:.15g}"
@@ -71,7 +74,7 @@ def check_value(section: str, name: str, value: Any) -> Any:
         value = str(value)
     if kind is float and type(value) is int:
         value = _as_float(value)
-    if kind is tuple and isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
+    if kind is tuple and _are_texts(value, rule):
         return tuple(value)
     if type(value) is not kind:
         raise BadValue(_not_expected(section, name, value), _nearest_of_type(section, name, value))
@@ -93,7 +96,7 @@ def value_from_text(section: str, name: str, text: str) -> Any:
         return check_value(section, name, text)
     word = text.strip()
     if kind is tuple:
-        return tuple(part for part in text.split(",") if part)
+        return check_value(section, name, [part for part in text.split(",") if part])
     if kind is bool and word.lower() in _TRUE + _FALSE:
         return word.lower() in _TRUE
     if kind in (int, float):
@@ -127,6 +130,14 @@ def as_toml(value: Any) -> str:
         case list() | tuple():
             return "[" + ", ".join(as_toml(item) for item in value) + "]"
     return str(value)
+
+
+def _are_texts(value: Any, rule: Rule) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) <= (rule.high or 0)
+        and all(isinstance(text, str) and 0 < len(text) <= _LONGEST_TEXT for text in value)
+    )
 
 
 def _as_float(value: int) -> float:
@@ -171,7 +182,7 @@ def _nearest_of_type(section: str, name: str, value: Any) -> str | None:
         if kind is str and isinstance(value, int | float):
             return as_toml(check_value(section, name, str(value)))
         if kind is tuple and isinstance(value, str):
-            return as_toml([value])
+            return as_toml(list(check_value(section, name, [value])))
     except BadValue as error:
         return error.nearest
     except (ValueError, OverflowError):
