@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from offgrid_tui.chat.events import AnswerProgressed
-from offgrid_tui.chat.model import Turn
-from offgrid_tui.engine.contract import Loaded
+if TYPE_CHECKING:  # the engine's contract costs the first frame 20 ms that it does not need
+    from offgrid_tui.chat.events import AnswerProgressed
+    from offgrid_tui.chat.model import Turn
+    from offgrid_tui.engine.contract import Loaded
 
 
 class BusMessage(Message, bubble=False):

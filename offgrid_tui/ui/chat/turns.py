@@ -13,9 +13,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
-from offgrid_tui.chat.events import AnswerProgressed
 from offgrid_tui.chat.model import Turn, TurnState
-from offgrid_tui.engine.contract import Loaded
 from offgrid_tui.foundation.text import clean, clean_line
 from offgrid_tui.foundation.units import duration, tokens
 from offgrid_tui.ui.chat import figures
@@ -26,6 +24,8 @@ from offgrid_tui.ui.widgets.gauge import Drawing, gauge
 if TYPE_CHECKING:
     from textual.widgets._markdown import MarkdownStream
 
+    from offgrid_tui.chat.events import AnswerProgressed
+    from offgrid_tui.engine.contract import Loaded
     from offgrid_tui.ui.chat.prose import Prose
 
 
