@@ -98,7 +98,7 @@ async def compare(arguments: argparse.Namespace) -> Report:
         for variant in variants(arguments.openmp, arguments.pool, spins):
             probes[variant.name] = Probe(variant, arguments.model, arguments.nice)
             stack.callback(probes[variant.name].close)
-        for busy in (False, True):
+        for busy in (False, True)[: 1 if arguments.idle_only else 2]:
             for threads in (int(word) for word in arguments.threads.split(",")):
                 with condition(busy):
                     runs = {name: partial(_run, probe, threads, arguments) for name, probe in probes.items()}
@@ -131,6 +131,7 @@ def main() -> int:
     parser.add_argument("--prompt", type=int, default=512)
     parser.add_argument("--decode", type=int, default=32)
     parser.add_argument("--longest", type=float, default=6.0, help="seconds after which a decode is cut short")
+    parser.add_argument("--idle-only", action="store_true", help="leave out the runs with one core kept busy")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.rounds, arguments.prompt, arguments.decode = 2, 256, 16

@@ -68,7 +68,7 @@ async def test_a_prompt_has_the_wanted_length(random_model: Path, tokens: int) -
 async def test_the_thread_benchmark_compares_ways_of_waiting(random_model: Path) -> None:
     arguments = Namespace(
         openmp=engine_python(), pool=None, spins="100", model=random_model, nice=0, threads="1", rounds=2,
-        prompt=128, decode=4, longest=5.0,
+        prompt=128, decode=4, longest=5.0, idle_only=False,
     )  # fmt: skip
 
     report = await threads.compare(arguments)
