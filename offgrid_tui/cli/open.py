@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _require_terminal() -> None:
     for stream, name in ((sys.stdin, "input"), (sys.stdout, "output")):
-        if not stream.isatty():
+        if stream is None or not stream.isatty():  # None where the shell closed it
             raise UsageError(
                 "The workstation needs a terminal",
                 detail=f"Standard {name} is not one: it is a file, a pipe or nothing.",
