@@ -59,7 +59,7 @@ def _attention(header: Header, use: Use, tokens: int, index: int, layer: Layer) 
         elements += scores if rows > latent else 0  # smaller ones take the place of the first queries
     elif layer.key:
         elements += 2 * heads * header.key_length + layer.key + layer.value + scores - header.embedding
-    if layer.state:
+    if layer.state:  # the projection, twice as wide as the inside, and what convolution and scan make of it
         elements += 11 * (header.integer("{arch}.ssm.inner_size") or header.embedding) // 2
     return tokens * _FLOAT * elements
 
@@ -68,10 +68,18 @@ def _forward(header: Header) -> int:
     """Elements for one token: gate, up and their product, of all experts that it is sent to."""
     dense = max(header.per_layer("{arch}.feed_forward_length", 0), default=0)
     if not (header.integer("{arch}.expert_count") or 0):
-        return 3 * dense
+        return 3 * dense if _is_gated(header, dense) else dense  # an activation alone is computed in place
     used = header.integer("{arch}.expert_used_count") or 1
     expert = max(header.per_layer("{arch}.expert_feed_forward_length", 0), default=0) or dense
     routed = used * max(3 * expert, expert + 2 * header.embedding)
     shared = 3 * (header.integer("{arch}.expert_shared_feed_forward_length") or 0)
     leading = 3 * dense if header.integer("{arch}.leading_dense_block_count") else 0
     return max(routed + shared, leading)
+
+
+def _is_gated(header: Header, dense: int) -> bool:
+    """Whether there is a gate: a matrix of its own, or one half of a matrix twice as high."""
+    return any(
+        ".ffn_gate." in tensor.name or (".ffn_up.weight" in tensor.name and tensor.shape[1:] == (2 * dense,))
+        for tensor in header.tensors
+    )

@@ -18,9 +18,16 @@ class Disk:
 def existing(path: Path) -> Path:
     """`path`, or the nearest folder above it that is there."""
     path = path.absolute()
-    while not path.exists() and path != path.parent:
+    while not _is_there(path) and path != path.parent:
         path = path.parent
     return path
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a folder above it may not be searched
+        return False
 
 
 def read_disk(path: Path) -> Disk:

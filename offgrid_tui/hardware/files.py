@@ -26,7 +26,10 @@ class SystemFiles:
             return None
 
     def exists(self, path: str) -> bool:
-        return self.place(path).exists()
+        try:
+            return self.place(path).exists()
+        except OSError:
+            return False
 
     def glob(self, pattern: str) -> list[str]:
         """The absolute paths that match, sorted."""

@@ -224,7 +224,30 @@ def _deepseek2(s: Shape) -> list[Any]:
     return tensors
 
 
+def _starcoder2(s: Shape) -> list[Any]:
+    """No gate, and a bias beside each matrix."""
+    tensors = [*_common(s), ("output_norm.bias", (s.embedding,), VECTOR)]
+    for i in range(s.layers):
+        matrices = {
+            "attn_q": (s.embedding, s.heads * s.head),
+            "attn_k": (s.embedding, _kv(s, i) * s.head),
+            "attn_v": (s.embedding, _kv(s, i) * s.head),
+            "attn_output": (s.heads * s.head, s.embedding),
+            "ffn_up": (s.embedding, s.forward),
+            "ffn_down": (s.forward, s.embedding),
+        }
+        for name, shape in matrices.items():
+            tensors += [
+                (f"blk.{i}.{name}.weight", shape, s.kind),
+                (f"blk.{i}.{name}.bias", shape[1:], VECTOR),
+            ]
+        for name in ("attn_norm", "ffn_norm"):
+            tensors += [(f"blk.{i}.{name}.{part}", (s.embedding,), VECTOR) for part in ("weight", "bias")]
+    return tensors
+
+
 TENSORS = {
+    "starcoder2": _starcoder2,
     "llama": _llama,
     "qwen2": lambda s: _llama(s, bias=True),
     "qwen3": lambda s: _llama(s, norms=True),

@@ -61,6 +61,7 @@ CASES = [
     Case(Shape("wide-vocabulary", "qwen3", embedding=1024, heads=16, kv_heads=8, head=128, vocabulary=151936)),
     Case(Shape("biases", "qwen2", embedding=896, heads=14, kv_heads=2, forward=4864, vocabulary=151936, tied=True)),
     Case(Shape("fused", "phi3", embedding=1024, heads=16, kv_heads=16, forward=3072, vocabulary=32064)),
+    Case(Shape("no-gate", "starcoder2", embedding=1024, heads=16, kv_heads=2, forward=12288, vocabulary=49152)),
     Case(Shape("experts", "llama", layers=4, embedding=512, experts=8, experts_used=2, forward=2048)),
     Case(Shape("many-experts", "qwen3moe", embedding=1024, heads=16, experts=32, experts_used=8, forward=768)),
     Case(Shape("window-2", "gemma2", layers=6, embedding=1024, heads=8, window=512, tied=True, forward=4096)),
