@@ -7,14 +7,14 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self, cast
 
 from offgrid_tui.chat.events import ModelLoaded
 from offgrid_tui.chat.recent import RecentModels
 from offgrid_tui.chat.service import ChatService
 from offgrid_tui.database.database import Database
 from offgrid_tui.engine.client import EngineClient
-from offgrid_tui.engine.contract import Sampling
+from offgrid_tui.engine.contract import Reasoning, Sampling
 from offgrid_tui.foundation.clock import SystemClock
 from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.foundation.events import Bus
@@ -122,6 +122,11 @@ class Workstation:
             max_tokens=chat.max_tokens,
             stop=chat.stop,
         )
+
+    @property
+    def reasoning(self) -> Reasoning:
+        """Whether a model that can think should, by the settings."""
+        return Reasoning(mode=cast("Literal['auto', 'on', 'off']", self.settings.chat.reasoning))
 
 
 class _Tasks:

@@ -256,7 +256,8 @@ class OffGridApp(App[None]):
 
     def wishes(self) -> dict[str, Any]:
         """What an answer is asked for with, by the settings."""
-        return {"model": self.model, "sampling": self.workstation.sampling}
+        station = self.workstation
+        return {"model": self.model, "sampling": station.sampling, "reasoning": station.reasoning}
 
     # ── what came over the bridge ──────────────────────────────────────────────────────────────────────────────────
 

@@ -11,7 +11,7 @@ from offgrid_tui import workstation
 from offgrid_tui.chat.events import AnswerEnded
 from offgrid_tui.chat.model import TurnState
 from offgrid_tui.database.errors import DatabaseDamaged
-from offgrid_tui.engine.contract import Sampling
+from offgrid_tui.engine.contract import Reasoning, Sampling
 from offgrid_tui.providers.inference import TASK_NAME
 from offgrid_tui.settings.load import load_settings
 from offgrid_tui.settings.schema import Settings
@@ -128,9 +128,12 @@ async def test_a_part_that_does_not_close_does_not_keep_the_others(
 
 async def test_sampling_follows_the_settings(home: Paths) -> None:
     home.config.mkdir(parents=True, exist_ok=True)
-    home.settings_file.write_text('[chat]\ntemperature = 0.1\ntop_k = 7\nseed = 3\nmax_tokens = 5\nstop = ["END"]\n')
+    home.settings_file.write_text(
+        '[chat]\ntemperature = 0.1\ntop_k = 7\nseed = 3\nmax_tokens = 5\nstop = ["END"]\nreasoning = "off"\n'
+    )
     station = await Workstation.open(home, load_settings(home), provider=ScriptedProvider("Hi"))
     assert station.sampling == Sampling(temperature=0.1, top_k=7, seed=3, max_tokens=5, stop=("END",))
+    assert station.reasoning == Reasoning(mode="off")
     await station.close()
 
 
