@@ -65,7 +65,8 @@ def open_connection(path: Path, filesystem: Filesystem) -> apsw.Connection:
 
 
 def _set_journal(connection: apsw.Connection, mode: str) -> None:
-    """Change the journal mode where it differs. SQLite does not wait for that lock by itself."""
+    """Change the journal mode where it differs. Out of WAL the file must be ours alone for a moment, and for that SQLite
+    does not wait by itself."""
     deadline = time.monotonic() + BUSY_TIMEOUT
     while connection.pragma("journal_mode") != mode:
         try:

@@ -253,21 +253,34 @@ def test_a_lock_that_stays_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) 
     other.close()
 
 
-def test_a_lock_while_opening_is_waited_for(path: Path) -> None:
-    """Changing the journal mode needs the file alone; SQLite does not wait for that by itself."""
+_OPENER = """
+import sys
+from pathlib import Path
+from offgrid_tui.database import database as module
+from offgrid_tui.system.filesystem import Filesystem
+module.filesystem_of = lambda path: Filesystem(sys.argv[2], Path("/"), "")
+print("up", flush=True)
+print(module.Database.open(Path(sys.argv[1])).journal)
+"""
+
+
+@pytest.mark.parametrize(("kind", "journal"), [("ext4", "wal"), ("nfs4", "delete")])
+def test_a_lock_while_opening_is_waited_for(path: Path, kind: str, journal: str) -> None:
+    """Into WAL needs a lock; out of it needs the file alone, and for that SQLite does not wait by itself."""
     path.parent.mkdir()
     other = apsw.Connection(str(path))
-    other.execute("BEGIN EXCLUSIVE")
-    script = "import sys; from pathlib import Path; from offgrid_tui.database.database import Database;"
-    script += "print('up', flush=True); print(Database.open(Path(sys.argv[1])).journal)"
-    opener = subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE, text=True)
+    if kind == "nfs4":
+        other.pragma("journal_mode", "wal")
+        other.execute("PRAGMA user_version = 1")
+    else:
+        other.execute("BEGIN EXCLUSIVE")
+    opener = subprocess.Popen([sys.executable, "-c", _OPENER, path, kind], stdout=subprocess.PIPE, text=True)
     assert opener.stdout is not None
     assert opener.stdout.readline() == "up\n"
     with pytest.raises(subprocess.TimeoutExpired):
         opener.wait(timeout=0.5)
-    other.execute("ROLLBACK")
     other.close()
-    assert opener.communicate(timeout=60)[0] == "wal\n"
+    assert opener.communicate(timeout=60)[0] == f"{journal}\n"
 
 
 def test_a_fault_in_a_statement_is_not_the_disks() -> None:
