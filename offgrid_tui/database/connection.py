@@ -65,8 +65,10 @@ def open_connection(path: Path, filesystem: Filesystem) -> apsw.Connection:
 
 
 def _set_journal(connection: apsw.Connection, mode: str) -> None:
-    """Change the journal mode where it differs. Out of WAL the file must be ours alone for a moment, and for that SQLite
-    does not wait by itself."""
+    """Change the journal mode where it differs.
+
+    Out of WAL the file must be ours alone for a moment, and for that SQLite does not wait by itself.
+    """
     deadline = time.monotonic() + BUSY_TIMEOUT
     while connection.pragma("journal_mode") != mode:
         try:
