@@ -9,6 +9,7 @@ import sys
 from offgrid_tui.cli.model_path import model_path
 from offgrid_tui.foundation.errors import UsageError
 from offgrid_tui.settings.load import load_settings
+from offgrid_tui.system.logfile import log_to
 from offgrid_tui.system.paths import Paths
 
 
@@ -30,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     paths = Paths.from_environment()
     overrides = {"ui.theme": args.theme, "network.offgrid": args.offgrid or None}
     settings = load_settings(paths, overrides=overrides)
+    log_to(paths.logs / "workstation.log")
 
     from offgrid_tui.ui import app  # loads textual, 150 ms that a mistake in the flags need not wait for
 
