@@ -43,7 +43,7 @@ _REASONS: tuple[tuple[str, ErrorCode, str, str], ...] = (
     ),
     (
         r"gguf_init|wrong shape|missing tensor|wrong number of tensors|invalid|key not found|failed to read|duplicat"
-        r"|has wrong|does not match|expected|mismatch",
+        r"|tensor .* not found|has wrong|does not match|expected|mismatch",
         ErrorCode.DAMAGED,
         "The model file contradicts itself",
         "Download the file again, or take another conversion.",

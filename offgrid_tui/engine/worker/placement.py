@@ -8,7 +8,7 @@ from offgrid_tui.engine.worker.job import Job
 from offgrid_tui.engine.worker.llama import Memory
 from offgrid_tui.engine.worker.slot import Slot, common_prefix
 
-_LOSABLE = 64  # tokens of another conversation that may be thrown away rather than kept in a slot of their own
+_LOSABLE = 64  # tokens of another conversation that may be thrown away rather than empty a whole slot for them
 _GROWTH = 32  # tokens by which each running answer is expected to grow soon
 
 
@@ -77,8 +77,9 @@ class Placement:
             return oldest, 0
         source = max(self._slots, key=lambda slot: prefix[slot.index])
         longest = prefix[source.index]
+        lost = best.filled - length
         same = best.cache_key is not None and best.cache_key == job.request.cache_key
-        if length == longest and (same or best.filled - length <= _LOSABLE or oldest is best):
+        if length == longest and (same or lost <= (_LOSABLE if oldest.filled else 0) or oldest is best):
             return best, length if self._memory.trim(best.index, length) else 0
         if longest == 0:
             self._memory.trim(oldest.index, 0)
