@@ -78,15 +78,18 @@ class Follower:
         if change.topic == store.TURN_TOPIC:
             # No key: changes were missed. Of those, only the running answers that are shown could go wrong unseen.
             for id in (change.key,) if change.key else tuple(self._running):
-                turn = await self._database.read(lambda conn, id=id: store.turn(conn, id))  # type: ignore[misc]
-                if turn is not None:
-                    self._tell(turn)
+                await self._look(id)
         elif change.key:
             alive = await self._database.read(lambda conn: store.conversation(conn, change.key))
             self._bus.publish(ConversationChanged(change.key) if alive else ConversationDeleted(change.key))
         else:
             for conversation in await self._database.read(lambda conn: store.conversations(conn, self._owner)):
                 self._bus.publish(ConversationChanged(conversation.id))
+
+    async def _look(self, turn_id: str) -> None:
+        turn = await self._database.read(lambda conn: store.turn(conn, turn_id))
+        if turn is not None:
+            self._tell(turn)
 
     def _tell(self, turn: Turn) -> None:
         known = turn.id in self._running

@@ -24,7 +24,9 @@ class RecentModels:
         return next(iter(await self.list()), None)
 
     async def remember(self, model: str) -> None:
-        """Put `model` first."""
+        """Put `model` first. Costs a read where it is that already: this is called for each answer."""
+        if await self.last() == model:
+            return
         await self._database.write(
             lambda conn: put_state(
                 conn,

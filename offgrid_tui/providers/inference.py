@@ -167,7 +167,7 @@ def _unread() -> EngineError:
     return EngineError(
         ErrorCode.INTERNAL,
         "The answer grew faster than it was taken",
-        mend="Regenerate the answer; if it happens again, the log says more.",
+        mend="Regenerate the answer; if it happens again, workstation.log says more.",
     )
 
 
@@ -191,5 +191,5 @@ def _unexpected(provider: Provider, error: Exception) -> EngineError:
         ErrorCode.INTERNAL,
         "The answer failed inside OffGrid",
         detail=f"{provider.name}: {type(error).__name__}: {error}",
-        mend="Regenerate the answer; if it happens again, the log says more.",
+        mend="Regenerate the answer; if it happens again, workstation.log says more.",
     )

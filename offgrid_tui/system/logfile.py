@@ -1,4 +1,4 @@
-"""Where a program that draws on the terminal writes its log: into a file, since a line on stderr would be drawn over."""
+"""Where a program that draws on the terminal writes its log: a file, since stderr would go right across the screen."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 
 import pytest
 
@@ -199,6 +200,26 @@ async def test_stop_at_any_stage_keeps_what_came(open_desk: OpenDesk, stage: str
     assert not desk.chat.stop(answer.id)
     assert await desk.chat.branch(conversation.id) == (user, ended)
     await desk.until(lambda: provider.cancelled == [answer.id])
+
+
+async def test_stop_reaches_the_provider_while_the_disk_hangs(open_desk: OpenDesk) -> None:
+    provider = ScriptedProvider("one two three four")
+    gate = provider.hold("answer")
+    desk = await open_desk(provider)
+    conversation = await desk.chat.create()
+    _, answer = await desk.chat.ask(conversation.id, "Go", model=MODEL)
+    await gate.reached()
+    disk = threading.Event()
+    hanging = asyncio.create_task(desk.database.read(lambda _: disk.wait(30)))
+    await asyncio.sleep(0.01)  # the database's one thread is busy now
+    desk.chat.stop(answer.id)
+    await desk.until(lambda: provider.cancelled == [answer.id])
+    told = len(desk.of(AnswerGrew))
+    assert desk.of(AnswerEnded) == []  # nothing is told to have ended before it is saved
+    disk.set()
+    await hanging
+    assert (await desk.ended(answer.id)).content == "one two "
+    assert len(desk.of(AnswerGrew)) == told
 
 
 async def test_stop_in_the_moment_in_which_the_turn_is_told(open_desk: OpenDesk) -> None:

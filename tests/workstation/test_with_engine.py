@@ -13,7 +13,9 @@ import pytest
 from offgrid_tui.chat.events import AnswerEnded, AnswerGrew, AnswerProgressed, ModelLoaded, TurnAdded
 from offgrid_tui.chat.model import Turn, TurnState
 from offgrid_tui.engine.contract import LoadOptions, Sampling
+from offgrid_tui.engine.events import EngineBuildProgressed
 from offgrid_tui.providers.inference import TASK_NAME
+from offgrid_tui.providers.readiness import BuildEvent
 from offgrid_tui.settings.load import load_settings
 from offgrid_tui.system.paths import Paths
 from offgrid_tui.workstation import Workstation
@@ -110,6 +112,38 @@ async def test_stop_at_every_stage(station: Workstation, slow_model: Path, stage
         while (report := await station.engine.status()) and any(w.running + w.waiting for w in report.workers):
             await asyncio.sleep(0.05)
     assert (await station.chat.branch(conversation.id))[-1] == ended
+
+
+async def test_questions_wait_for_an_engine_that_is_being_built(
+    engine_home: Paths, reciter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = asyncio.Event()
+
+    async def build(publish: Callable[[BuildEvent], None]) -> None:
+        publish(EngineBuildProgressed("compiling", 43, 193, 12.5))
+        await built.wait()
+
+    monkeypatch.setattr("offgrid_tui.workstation.find_or_build", lambda *_: build)
+    station = await Workstation.open(engine_home, load_settings(engine_home))
+    try:
+        ear = Ear(station)
+        asked = []
+        for _ in range(2):
+            conversation = await station.chat.create()
+            asked.append((await station.chat.ask(conversation.id, "Hello", model=str(reciter)))[1])
+        for answer in asked:
+            await ear.until(
+                lambda e, answer=answer: (
+                    isinstance(e, AnswerProgressed)  # type: ignore[misc]
+                    and (e.turn_id, e.phase, e.fraction, e.elapsed_ms) == (answer.id, "engine", 43 / 193, 12_500)
+                )
+            )
+        assert station.chat.stop(asked[0].id)
+        assert (await ear.ended(asked[0])).state is TurnState.STOPPED
+        built.set()
+        assert (await ear.ended(asked[1])).content == RECITATION
+    finally:
+        await station.close()
 
 
 async def test_a_worker_that_dies_in_mid_answer(station: Workstation, slow_model: Path) -> None:
