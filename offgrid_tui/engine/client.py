@@ -85,9 +85,10 @@ class EngineClient:
 
     async def count(self, request: Count) -> int:
         """Tokens of the prompt as it would be sent; loads the model where needed."""
-        async for event in self._ask(request, Counted):
-            if isinstance(event, Counted):
-                return event.tokens
+        async with contextlib.aclosing(self._ask(request, Counted)) as events:
+            async for event in events:
+                if isinstance(event, Counted):
+                    return event.tokens
         raise AssertionError("a count ends with Counted or an error")
 
     async def status(self) -> StatusReport | None:
@@ -158,7 +159,9 @@ class EngineClient:
                 if not events:
                     raise connection.error()
                 for event in events:
-                    ended = isinstance(event, (last, Error))
+                    if isinstance(event, (last, Error)):
+                        ended = True
+                        connection.finish(request.id, cancel=False)  # whoever iterates may stop here
                     if isinstance(event, Error):
                         raise EngineError.from_event(event)
                     yield event

@@ -12,7 +12,7 @@ from offgrid_tui.engine.errors import EngineError
 from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.gguf.errors import GgufError, GgufProblem
 from offgrid_tui.gguf.header import Header
-from offgrid_tui.gguf.reader import read_header
+from offgrid_tui.gguf.parts import read_model
 
 _CODES = {
     GgufProblem.NOT_GGUF: ErrorCode.NOT_GGUF,
@@ -66,7 +66,7 @@ def examine(path: str) -> Header:
         EngineError: NOT_GGUF, TRUNCATED, DAMAGED, NO_TOKENIZER, NOT_FOUND, LOAD_FAILED (cannot be read).
     """
     try:
-        header = read_header(Path(path))
+        header = read_model(Path(path))
     except GgufError as error:
         raise EngineError(_CODES[error.problem], error.title, detail=error.detail, mend=error.mend) from None
     except OffGridError as error:

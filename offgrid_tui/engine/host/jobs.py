@@ -66,11 +66,11 @@ class Job:
 
     def load_progress(self, event: LoadProgress) -> None:
         self._waited_for_load = True
-        self._emit(event)
+        self._emit(replace(event, model=self.request.model))
 
     def model_ready(self, loaded: Loaded) -> None:
         """The model is in memory; a Load has its answer with that."""
-        event = replace(loaded, reused=not self._waited_for_load)
+        event = replace(loaded, model=self.request.model, reused=not self._waited_for_load)
         if isinstance(self.request, Load):
             self._end(event)
         elif isinstance(self.request, Generate):

@@ -28,22 +28,27 @@ class Taken:
     resident: int
 
 
-def need(header: Header, options: LoadOptions) -> Estimate:
-    """What loading by `options` (complete) takes."""
+def need(header: Header, options: LoadOptions, hardware: Hardware) -> Estimate:
+    """What loading by `options` (complete) takes.
+
+    Raises:
+        EngineError: a KV type that does not exist.
+    """
     defaults = Use(context=options.context or 0)
-    return estimate(
-        header,
-        replace(
-            defaults,
-            slots=options.slots or defaults.slots,
-            batch=options.batch or defaults.batch,
-            kv_type_k=options.kv_type_k or defaults.kv_type_k,
-            kv_type_v=options.kv_type_v or defaults.kv_type_v,
-            flash_attention=bool(options.flash_attention),
-            gpu_layers=options.gpu_layers or 0,
-            mmap=options.mmap,
-        ),
+    use = replace(
+        defaults,
+        slots=options.slots or defaults.slots,
+        batch=options.batch or defaults.batch,
+        kv_type_k=options.kv_type_k or defaults.kv_type_k,
+        kv_type_v=options.kv_type_v or defaults.kv_type_v,
+        flash_attention=bool(options.flash_attention),
+        gpu_layers=max(0, options.gpu_layers or 0),
+        mmap=options.mmap,
     )
+    try:
+        return estimate(header, use, hardware.cpu.features)
+    except ValueError as error:
+        raise EngineError(ErrorCode.BAD_REQUEST, "The load options cannot be used", detail=str(error)) from None
 
 
 def judge(estimated: Estimate, hardware: Hardware, settings: MemorySettings, taken: Taken) -> Verdict:
@@ -54,13 +59,13 @@ def fits(found: Verdict) -> bool:
     return found.level in (Level.SAFE, Level.TIGHT)
 
 
-def smaller_context(options: LoadOptions, header: Header, room: int) -> LoadOptions | None:
+def smaller_context(options: LoadOptions, header: Header, hardware: Hardware, room: int) -> LoadOptions | None:
     """`options` with the largest context, halved again and again, that needs at most `room` bytes; None where even
     the least does not."""
     context = (options.context or 0) // 2
     while context >= LEAST_CONTEXT:
         candidate = replace(options, context=context)
-        if need(header, candidate).memory <= room:
+        if need(header, candidate, hardware).memory <= room:
             return candidate
         context //= 2
     return None

@@ -97,6 +97,7 @@ class Model:
         self.jobs.pop(job.key, None)
         self._used = self._clock.monotonic()
         if not self.jobs and not self.loading.done():
+            self.state = "stopping"  # whoever asks for it now has to have it loaded anew
             self.loading.cancel()
 
     async def ready(self, job: Job) -> Loaded:

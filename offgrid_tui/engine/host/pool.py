@@ -144,7 +144,7 @@ class Pool:
         asked = job.request.options
         options = complete(asked, settings.engine, hardware.cpu.cores, header.context_trained)
         while True:
-            estimated = memory.need(header, options)
+            estimated = memory.need(header, options, hardware)
             found = memory.judge(estimated, hardware, settings.memory, self._taken())
             if memory.fits(found):
                 break
@@ -154,7 +154,7 @@ class Pool:
                 hardware = await asyncio.to_thread(self._around.hardware)
             elif getattr(job.request, "force", False):
                 break
-            elif asked.context is None and (less := memory.smaller_context(options, header, found.limit)):
+            elif asked.context is None and (less := memory.smaller_context(options, header, hardware, found.limit)):
                 log.info("%s gets a context of %s instead of %s tokens", file.path, less.context, options.context)
                 options = less
             else:
