@@ -11,7 +11,7 @@ _LOOP = "import sys, time\nend = time.monotonic() + float(sys.argv[1])\nwhile ti
 
 
 @contextmanager
-def busy_core(limit: float = 900.0) -> Iterator[None]:
+def busy_core(limit: float = 3600.0) -> Iterator[None]:
     """Another process that wants one core at ordinary priority, until the block ends, at most `limit` seconds."""
     process = subprocess.Popen([sys.executable, "-c", _LOOP, str(limit)])
     try:

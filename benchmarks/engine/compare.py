@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+import zlib
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks.engine.ours import Ours
 from benchmarks.measure import Measured, Series, take_turns
+from benchmarks.prompts import words
 from benchmarks.report import Goal, Report, Row
 from offgrid_tui.engine.contract import Message
 
 AS_FAST = Goal("at least", 0.98)
 SOON = Goal("below", 200.0)  # ms: what a key press may take
 
-AnswerOnce = Callable[[tuple[Message, ...], int, int], Awaitable[object]]
+AnswerOnce = Callable[[tuple[Message, ...], int, int], Coroutine[Any, Any, object]]
 """Answers messages with exactly so many tokens, by a seed."""
 
 
@@ -75,9 +78,9 @@ async def several_sequences(
     results = await take_turns(
         sizes.rounds, {"ours": lambda turn: run(ask_us, turn), "theirs": lambda turn: run(theirs, turn)}
     )
-    for figure, words, goal in (("known", "prefix known", AS_FAST), ("new", "prefix new", None)):
+    for figure, which, goal in (("known", "prefix known", AS_FAST), ("new", "prefix new", None)):
         mine, other = results["ours"][figure], results["theirs"][figure]
-        report.add(section, Row(f"{count} at once, {words}", "t/s", mine, other, peer, goal))
+        report.add(section, Row(f"{count} at once, {which}", "t/s", mine, other, peer, goal))
 
 
 async def abort(report: Report, section: str, ours: Ours, sizes: Sizes) -> None:
@@ -100,14 +103,9 @@ async def _burst(answer: AnswerOnce, prefix: str, count: int, sizes: Sizes, firs
     began = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for number in range(first, first + count):
-            tail = " ".join(f"{number} {word}" for word in ("one", "two", "three")[: max(1, sizes.tail // 4)])
-            messages = (Message("system", prefix), Message("user", tail))
-            group.create_task(_coroutine(answer(messages, sizes.decode, number)))
+            messages = (Message("system", prefix), Message("user", words(sizes.tail, seed=number)))
+            group.create_task(answer(messages, sizes.decode, number))
     return count * sizes.decode / (time.perf_counter() - began)
-
-
-async def _coroutine(awaitable: Awaitable[object]) -> object:
-    return await awaitable
 
 
 def _without_turn(measure: Callable[[], Awaitable[Measured]]) -> Callable[[int], Awaitable[Measured]]:
@@ -116,4 +114,4 @@ def _without_turn(measure: Callable[[], Awaitable[Measured]]) -> Callable[[int],
 
 def _seed(section: str, number: int) -> int:
     """Another one for each section too: what one section asked must not be cached for the next."""
-    return sum(section.encode()) * 100_000 + number
+    return zlib.crc32(section.encode()) * 100_000 + number

@@ -41,7 +41,8 @@ class Terms:
 
     @property
     def prefix(self) -> list[str]:
-        return ["nice", "-n", str(self.nice)] if self.nice else []
+        more = self.nice - os.getpriority(os.PRIO_PROCESS, 0)
+        return ["nice", "-n", str(more)] if more > 0 else []
 
 
 async def llama_bench(
