@@ -73,18 +73,6 @@ MIGRATIONS: tuple[Migration, ...] = (
             PRIMARY KEY (owner, key)
         ) STRICT, WITHOUT ROWID;
 
-        CREATE TABLE load_history (
-            id        INTEGER PRIMARY KEY,
-            owner     TEXT NOT NULL DEFAULT 'local',
-            model     TEXT NOT NULL,            -- absolute path
-            file_size INTEGER NOT NULL,         -- bytes
-            options   TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(options)),
-            load_ms   REAL NOT NULL,
-            engine    TEXT NOT NULL DEFAULT '',
-            at        REAL NOT NULL
-        ) STRICT;
-        CREATE INDEX load_history_by_model ON load_history (model, at);
-
         CREATE TABLE changes (
             seq    INTEGER PRIMARY KEY AUTOINCREMENT,
             topic  TEXT NOT NULL,

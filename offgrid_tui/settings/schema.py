@@ -39,7 +39,6 @@ class UiSettings:
     """How it looks and moves."""
 
     theme: str = _set("dark", "Colours: the name of a file in themes/, ours or your own.")
-    plain: bool = _set(False, "Line by line without redrawing, for screen readers and pipes.")
     ascii: bool = _set(False, "Draw with ASCII alone, for fonts without blocks.")
     frame_rate: int | None = _set(
         None, "Most frames drawn in a second.", unit="1/s", low=1, high=60, none="15, over SSH 10"

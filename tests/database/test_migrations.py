@@ -39,7 +39,6 @@ VERSIONS = (
                 '{"temperature":0}', '{"ttft_ms":14.5}', NULL, 'boot/1/2');
         UPDATE conversations SET leaf = 't2' WHERE id = 'c1';
         INSERT INTO state (owner, key, value) VALUES ('local', 'model', '"/m.gguf"');
-        INSERT INTO load_history (model, file_size, load_ms, at) VALUES ('/m.gguf', 21000000, 180.5, 3);
         INSERT INTO changes (topic, key, origin) VALUES ('conversation', 'c1', 'x');
         """,
         (
@@ -70,7 +69,6 @@ VERSIONS = (
                 ],
             ),
             ("SELECT owner, key, value FROM state", [("local", "model", '"/m.gguf"')]),
-            ("SELECT model, file_size, load_ms FROM load_history", [("/m.gguf", 21000000, 180.5)]),
             ("SELECT topic, key FROM changes", [("conversation", "c1")]),
         ),
     ),

@@ -179,7 +179,7 @@ def test_a_mistake_does_not_touch_its_neighbours(home: Paths) -> None:
     settings = _load(home, '[engine]\nslots = "x"\ncontext = 512\n[ui]\nmouse = 5\nplain = true\n')
     assert [p.key for p in settings.problems] == ["engine.slots", "ui.mouse"]
     assert (settings.engine.slots, settings.engine.context) == (8, 512)
-    assert (settings.ui.mouse, settings.ui.plain) == (True, True)
+    assert (settings.ui.mouse, settings.ui.ascii) == (True, True)
 
 
 @pytest.mark.parametrize(

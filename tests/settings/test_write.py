@@ -82,7 +82,7 @@ def test_every_kind_of_value_comes_back(home: Paths) -> None:
         "chat.system": odd,
         "chat.stop": ("END", odd),
         "chat.temperature": 1,
-        "ui.plain": True,
+        "ui.ascii": True,
         "engine.kv_type": "q8_0",
         "keys.quit": "ctrl+q",
         "keys.chat.stop": ["f9", "f10"],
@@ -94,7 +94,7 @@ def test_every_kind_of_value_comes_back(home: Paths) -> None:
     assert settings.chat.system == odd
     assert settings.chat.stop == ("END", odd)
     assert settings.chat.temperature == 1.0
-    assert (settings.ui.plain, settings.engine.kv_type) == (True, "q8_0")
+    assert (settings.ui.ascii, settings.engine.kv_type) == (True, "q8_0")
     assert dict(settings.keys) == {"quit": "ctrl+q", "chat.stop": "f9,f10"}
 
 

@@ -148,7 +148,7 @@ class ChatScreen(FrameScreen):
         try:
             await self.app.opened.wait()
             if self._conversation is None:
-                self._conversation = await self._chat.create(self.app.model)
+                self._conversation = await self._chat.create(self.app.model, system=self.app.settings.chat.system)
             await self._chat.ask(self._conversation.id, text, **self.app.wishes())
         except OffGridError as error:
             self.app.notify_error(error)
