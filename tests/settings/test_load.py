@@ -176,7 +176,7 @@ def test_a_mistake_is_named_with_its_line(home: Paths, text: str, line: int, wha
 
 
 def test_a_mistake_does_not_touch_its_neighbours(home: Paths) -> None:
-    settings = _load(home, '[engine]\nslots = "x"\ncontext = 512\n[ui]\nmouse = 5\nplain = true\n')
+    settings = _load(home, '[engine]\nslots = "x"\ncontext = 512\n[ui]\nmouse = 5\nascii = true\n')
     assert [p.key for p in settings.problems] == ["engine.slots", "ui.mouse"]
     assert (settings.engine.slots, settings.engine.context) == (8, 512)
     assert (settings.ui.mouse, settings.ui.ascii) == (True, True)
