@@ -55,9 +55,14 @@ class Report:
     title: str
     sections: dict[str, list[Row]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    others: dict[str, float] = field(default_factory=dict)  # section -> cores that others used in it, at most
 
     def add(self, section: str, *rows: Row) -> None:
         self.sections.setdefault(section, []).extend(rows)
+
+    def disturbed(self, section: str, cores: float) -> None:
+        """Say that others used `cores` while (part of) a section was measured."""
+        self.others[section] = max(cores, self.others.get(section, 0.0))
 
     @property
     def short(self) -> list[str]:
@@ -75,6 +80,7 @@ class Report:
                 "title": self.title,
                 "machine": machine(),
                 "sections": {name: [_row_json(row) for row in rows] for name, rows in self.sections.items()},
+                "others": self.others,
                 "notes": self.notes,
                 "short": self.short,
             },
@@ -89,7 +95,8 @@ class Report:
         cells = [head, *(row for rows in tables.values() for row in rows)]
         widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
         for name, rows in tables.items():
-            lines.append(name)
+            told = f"  (others used {self.others[name]:.2f} cores at most)" if name in self.others else ""
+            lines.append(name + told)
             lines += [_aligned(row, widths) for row in (head, *rows)]
             lines.append("")
         lines += self.notes

@@ -18,6 +18,7 @@ from benchmarks.command import parser_for, progress, run
 from benchmarks.home import engine_python
 from benchmarks.measure import Series
 from benchmarks.models import reciter
+from benchmarks.others import Others
 from benchmarks.report import Goal, Report, Row
 from benchmarks.session import Session, Stored, workstation
 from offgrid_tui.ui.chat.figures import headline
@@ -39,6 +40,7 @@ class Check:
     first_ms: float  # from enter to the first word on the screen
     ttft_ms: float  # by the engine's clock, load included
     as_stored: bool  # the screen's figures are those of the database
+    others: float  # cores that others used meanwhile
 
 
 def recorded(session: Session, pressed: float) -> tuple[float, float]:
@@ -79,19 +81,22 @@ async def measure(python: str, rounds: int, columns: int, rows: int) -> Report:
                 session.terminal.send(NEW_CHAT)  # clears the words of this answer from the screen
                 await asyncio.to_thread(session.terminal.wait_for, no_words, 10.0, "a new chat")
     for state, found in checks.items():
+        report.disturbed(f"{columns}x{rows}, {state}", max(each.others for each in found))
         report.add(f"{columns}x{rows}, {state}", *rows_of(found))
     return report
 
 
 async def check(session: Session) -> Check:
     """Ask once, and read the recording, the screen and the database."""
+    others = Others()
     pressed, stored = await session.ask("recite")
+    disturbed = others.cores()
     lines = await asyncio.to_thread(
         session.terminal.wait_for, lambda now: bool(_SHOWN.search("\n".join(now))), 10.0, "the answer's figures"
     )
     tps, words = shown(lines)
     first_ms, painted_tps = recorded(session, pressed)
-    return Check(painted_tps, tps, first_ms, stored.figures.ttft_ms or 0.0, words == as_shown(stored))
+    return Check(painted_tps, tps, first_ms, stored.figures.ttft_ms or 0.0, words == as_shown(stored), disturbed)
 
 
 def rows_of(found: list[Check]) -> list[Row]:

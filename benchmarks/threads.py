@@ -105,9 +105,10 @@ async def compare(arguments: argparse.Namespace) -> Report:
                     results = await take_turns(arguments.rounds, runs)
                 for figure in ("decode_tps", "prefill_tps"):
                     section = f"{figure.split('_')[0]}, {threads} threads, {'one core busy' if busy else 'idle'}"
-                    for name, series in results.items():
+                    for name, series in results.figures.items():
                         theirs = results[REFERENCE][figure]
                         report.add(section, Row(name, "t/s", series[figure], theirs, REFERENCE))
+                    report.disturbed(section, results.others.most)
                     progress(f"done: {section}")
     report.notes.append(
         f"prompt {arguments.prompt}, {arguments.decode} tokens behind it, {arguments.rounds} rounds, "

@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.engine.ours import Ours
 from benchmarks.measure import Measured, Series, take_turns
+from benchmarks.others import Others
 from benchmarks.prompts import words
 from benchmarks.report import Goal, Report, Row
 from offgrid_tui.engine.contract import Message
@@ -48,14 +49,15 @@ async def one_sequence(
     results = await take_turns(
         sizes.rounds, {"ours": answer, **{name: _without_turn(peer) for name, peer in peers.items()}}
     )
-    mine = results.pop("ours")
+    report.disturbed(section, results.others.most)
+    mine = results["ours"]
     for figure, name in (
         ("prefill_tps", f"prefill, {sizes.prompt} tokens"),
         ("decode_tps", f"decode, {sizes.decode} tokens at depth {sizes.prompt}"),
     ):
-        for number, (peer, theirs) in enumerate(results.items()):
+        for number, peer in enumerate(peers):
             goal = AS_FAST if number == 0 else None
-            report.add(section, Row(name, "t/s", mine[figure], theirs[figure], peer, goal))
+            report.add(section, Row(name, "t/s", mine[figure], results[peer][figure], peer, goal))
     report.add(section, Row(f"first text, {sizes.prompt} tokens of prompt", "ms", mine["ttft_ms"]))
 
 
@@ -78,6 +80,7 @@ async def several_sequences(
     results = await take_turns(
         sizes.rounds, {"ours": lambda turn: run(ask_us, turn), "theirs": lambda turn: run(theirs, turn)}
     )
+    report.disturbed(section, results.others.most)
     for figure, which, goal in (("known", "prefix known", AS_FAST), ("new", "prefix new", None)):
         mine, other = results["ours"][figure], results["theirs"][figure]
         report.add(section, Row(f"{count} at once, {which}", "t/s", mine, other, peer, goal))
@@ -85,12 +88,13 @@ async def several_sequences(
 
 async def abort(report: Report, section: str, ours: Ours, sizes: Sizes) -> None:
     """How soon a request ends that is cancelled while its prompt is read, and how soon the next one is answered."""
-    ends, answers = [], []
+    ends, answers, others = [], [], Others()
     for turn in range(sizes.rounds):
         messages = await ours.prompt(sizes.long_prompt, seed=_seed(section, 50_000 + turn))
         end, answer = await ours.abort(messages)
         ends.append(1000 * end)
         answers.append(1000 * answer)
+    report.disturbed(section, others.cores())
     report.add(
         section,
         Row("cancel in mid-prompt to its end", "ms", Series(tuple(ends)), goal=SOON),

@@ -17,6 +17,7 @@ from benchmarks.command import parser_for, progress, run
 from benchmarks.home import engine_python
 from benchmarks.measure import Series, percentile, take_turns
 from benchmarks.models import bench_model
+from benchmarks.others import Others
 from benchmarks.report import Goal, Report, Row
 from benchmarks.session import ready, workstation
 from benchmarks.terminal import Terminal
@@ -25,6 +26,7 @@ SMOOTH = Goal("below", 16.0)  # ms: a frame of 60 in a second
 QUIET = Goal("below", 1.0)  # percent of a core
 OFFGRID = [sys.executable, "-m", "offgrid_tui"]
 MIB = 2**20
+SMOOTHNESS = "event loop, lateness of a tick every 10 ms"
 
 
 async def starts(report: Report, rounds: int) -> None:
@@ -36,6 +38,7 @@ async def starts(report: Report, rounds: int) -> None:
             "nothing": lambda turn: _timed([sys.executable, "-c", "pass"]),
         },
     )
+    report.disturbed("starting", results.others.most)
     version, nothing = results["version"]["ms"], results["nothing"]["ms"]
     report.add("starting", Row("offgrid --version", "ms", version, nothing, "python -c pass"))
 
@@ -55,6 +58,7 @@ async def sessions(report: Report, arguments: argparse.Namespace) -> None:
                 found["frame"].append(frame)
                 found["ready"].append(settled)
                 await session.ask("one two", arguments.longest)  # loads the model
+                others = Others()
                 pressed, stored = await session.ask("count to ten and tell a story", arguments.longest)
                 ended = time.monotonic()
                 app = psutil.Process(session.terminal.process.pid)
@@ -63,6 +67,7 @@ async def sessions(report: Report, arguments: argparse.Namespace) -> None:
                 idle_began = time.monotonic()
                 idle = await _cpu(processes, arguments.idle)
                 idle_ended = time.monotonic()
+                report.disturbed(SMOOTHNESS, others.cores())
                 for name, process in processes.items():
                     found[f"{name} idle"].append(idle[name])
                     found[name].append(process.memory_info().rss / MIB)
@@ -81,7 +86,7 @@ async def sessions(report: Report, arguments: argparse.Namespace) -> None:
         Row("ready to be typed in", "ms", series["ready"]),
     )
     report.add(
-        "event loop, lateness of a tick every 10 ms",
+        SMOOTHNESS,
         Row("p99 while a model answers at full speed", "ms", series["p99"], goal=SMOOTH),
         Row("worst while it answers", "ms", series["worst"]),
         Row("p99 at rest", "ms", series["p99 idle"]),
