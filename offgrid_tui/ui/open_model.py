@@ -30,7 +30,7 @@ async def open_model(app: OffGridApp) -> None:
             return _listing(text)
         words = text.lower().split()
         return [
-            Item(path, _label(path), "in use" if path == app.model else "recent" if path in recent else _size(path))
+            Item(path, Path(path).name, "in use" if path == app.model else _size(path), note=_folder(path))
             for path in offered
             if all(word in path.lower() for word in words)
         ]
@@ -86,9 +86,9 @@ def _listing(text: str) -> list[Item]:
     return sorted(folders, key=lambda i: i.label) + sorted(files, key=lambda i: i.label)
 
 
-def _label(path: str) -> str:
-    home = str(Path.home())
-    return "~" + path.removeprefix(home) if path.startswith(home + "/") else path
+def _folder(path: str) -> str:
+    folder, home = str(Path(path).parent), str(Path.home())
+    return "~" + folder.removeprefix(home) if f"{folder}/".startswith(f"{home}/") else folder
 
 
 def _size(path: str) -> str:

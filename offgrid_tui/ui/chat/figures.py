@@ -65,7 +65,7 @@ def thought(turn: Turn) -> str:
     """thought for 3.1 s (184 tokens)"""
     f = turn.figures
     text = "thought"
-    if f.thinking_ms is not None:
+    if f.thinking_ms is not None and f.thinking_ms >= 1:
         text += f" for {_seconds(f.thinking_ms)}"
     if f.thinking_tokens is not None:
         text += f" ({tokens(f.thinking_tokens)} tokens)"

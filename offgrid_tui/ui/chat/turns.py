@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
@@ -227,6 +227,9 @@ class AnswerTurn(TurnView):
         if self._thought:
             self._unfolded = not self._unfolded
             self._draw_rest()
+            if self._unfolded:  # it is read from where it begins, not from somewhere in its middle
+                self.query_ancestor(VerticalScroll).release_anchor()
+                self.query_one(".thinking").scroll_visible(top=True, animate=False)
 
     def on_click(self, event: events.Click) -> None:
         if event.widget is not None and event.widget.has_class("thinking"):

@@ -23,13 +23,14 @@ ROW_EDGES = 3  # cells of padding and scrollbar
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A row: `right` stands at the right edge. `reason` greys it and says why it can't be chosen."""
+    """A row: `note` stands beside the label, as much of it as there is room for; `right` at the right edge. `reason`
+    greys it and says why it can't be chosen."""
 
     id: str
     label: str
     right: str = ""
     reason: str = ""
-    group: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Picker(ModalScreen[Picked | None]):
         self._title, self._hint, self._find, self._complete, self._free = title, hint, find, complete, free
         self._text = text
         self._items: list[Item] = []
+        self._filled_for = ""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="overlay picker"):
@@ -91,7 +93,8 @@ class Picker(ModalScreen[Picked | None]):
 
     def _fill(self) -> None:
         rows = self.query_one(OptionList)
-        self._items = list(self._find(self.query_one(Input).value))[:MAX_SHOWN]
+        self._filled_for = self.query_one(Input).value
+        self._items = list(self._find(self._filled_for))[:MAX_SHOWN]
         width = max(rows.size.width - ROW_EDGES, 20)
         rows.clear_options()
         rows.add_options([Option(_row(item, width), disabled=bool(item.reason)) for item in self._items])
@@ -122,6 +125,8 @@ class Picker(ModalScreen[Picked | None]):
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
+        if event.value != self._filled_for:
+            self._fill()  # an enter can overtake the news of what was typed before it
         self._choose(self._chosen())
 
     @on(OptionList.OptionSelected)
@@ -141,8 +146,10 @@ class Picker(ModalScreen[Picked | None]):
 
 
 def _row(item: Item, width: int) -> Content:
-    right = clean_line(item.reason or item.right, max(width // 2, 8))
-    room = max(width - len(right) - 2, 8)
-    label = Content(clean_line(item.label, 400)).truncate(room, ellipsis=True)
-    gap = " " * max(width - label.cell_length - Content(right).cell_length, 2)
-    return Content.assemble(label, gap, (right, "$muted"))
+    right = Content.styled(clean_line(item.reason or item.right, max(width // 2, 8)), "$muted")
+    room = max(width - right.cell_length - 2, 8)
+    left = Content.assemble(
+        clean_line(item.label, 400), ("  " + clean_line(item.note, 400) if item.note else "", "$muted")
+    )
+    left = left.truncate(room, ellipsis=True)
+    return Content.assemble(left, " " * max(width - left.cell_length - right.cell_length, 2), right)
