@@ -247,12 +247,12 @@ class Pool:
     async def close(self) -> None:
         """End everything; jobs that run get an error."""
         self._closed = True
-        await asyncio.gather(*(model.stop() for model in list(self._models.values())))
         for job, task in list(self._tasks.items()):
             job.fail(failures.stopped())
             task.cancel()
         if self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+            await asyncio.wait(list(self._tasks.values()))  # from here on nothing new is loaded
+        await asyncio.gather(*(model.stop() for model in list(self._models.values())))
 
     def status(self) -> tuple[WorkerStatus, ...]:
         return tuple(
