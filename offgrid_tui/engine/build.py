@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import uuid
 from collections.abc import Callable
@@ -81,12 +82,13 @@ async def _follow_or_build(
     network: NetworkPolicy | None,
 ) -> EngineInfo:
     places = Places.of(paths)
+    builder: subprocess.Popen[bytes] | None = None
     if (running := running_build(paths)) is None:
         if wheels is None:
             (network or NetworkPolicy(settings.network)).require(f"build the engine ({REQUIREMENT})", REGISTRY)
         await asyncio.to_thread(check, places.root, BACKENDS[backend], wheels)
         run = uuid.uuid4().hex
-        _spawn(paths, places, run, backend, wheels)
+        builder = _spawn(paths, places, run, backend, wheels)
         await _begun(places, run)
     elif running.backend != backend:
         raise EngineError(
@@ -94,7 +96,11 @@ async def _follow_or_build(
             f"Another engine ({running.backend}) is being built",
             mend="Wait for it (`offgrid engine build` follows it), or stop it: offgrid engine build --stop",
         )
-    await _follow(paths, places, publish)
+    try:
+        await _follow(places, publish)
+    finally:
+        if builder is not None:
+            builder.poll()  # a builder that has ended is no zombie then
     built = [engine for engine in built_engines(paths) if engine.backend == backend]
     if not built:
         raise build_error("The engine that was built has gone", mend="Build it again.")
@@ -129,14 +135,14 @@ def _held(places: Places) -> bool:
     return not free
 
 
-def _spawn(paths: Paths, places: Places, run: str, backend: str, wheels: Path | None) -> None:
+def _spawn(paths: Paths, places: Places, run: str, backend: str, wheels: Path | None) -> subprocess.Popen[bytes]:
     places.root.mkdir(parents=True, exist_ok=True)
     if places.log.exists() and places.log.stat().st_size > _LOG_LIMIT:
         places.log.replace(places.log.with_suffix(".log.1"))
     homes = (paths.config, paths.data, paths.state, paths.cache, paths.runtime)
     words = (run, backend, str(wheels or ""), *map(str, homes))
     command = own_command(sys.executable, "offgrid_tui.engine.builder", *words)
-    spawn_detached(command, log=places.log, cwd=Path("/"), env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    return spawn_detached(command, log=places.log, cwd=Path("/"), env={**os.environ, "PYTHONUNBUFFERED": "1"})
 
 
 async def _begun(places: Places, run: str) -> None:
@@ -151,7 +157,7 @@ async def _begun(places: Places, run: str) -> None:
     raise build_error("The build did not start", mend=f"See {places.log}.")
 
 
-async def _follow(paths: Paths, places: Places, publish: Publish) -> None:
+async def _follow(places: Places, publish: Publish) -> None:
     """Tell each step until the build has ended.
 
     Raises:

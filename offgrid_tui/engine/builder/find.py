@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from offgrid_tui.engine.builder.recipe import MODULE
 from offgrid_tui.settings.schema import Settings
 from offgrid_tui.system.paths import Paths
 
+_LIBRARIES = {"cuda": "cuda", "hip": "rocm", "vulkan": "vulkan", "metal": "metal"}  # as ggml names them
 MANIFEST = "engine.json"  # in the folder of an engine that was built whole; written last
 
 
@@ -30,6 +32,11 @@ class EngineInfo:
     built_at: float | None = None  # Unix seconds
 
     @property
+    def on_gpu(self) -> bool:
+        """It was built to compute on a GPU."""
+        return self.backend not in ("", "cpu")
+
+    @property
     def folder(self) -> Path:
         """Of an engine that was built: its environment."""
         return Path(self.python).parent.parent
@@ -38,10 +45,12 @@ class EngineInfo:
 def find_engine(paths: Paths, settings: Settings) -> EngineInfo | None:
     """The engine to use; None where there is none. Looks at files only: no process is started, nothing imported."""
     if settings.engine.python:
-        python = shutil.which(str(Path(settings.engine.python).expanduser()))
-        return EngineInfo(python or settings.engine.python, "settings")
-    if importlib.util.find_spec("llama_cpp") is not None:
-        return EngineInfo(sys.executable, "own", _own_version())
+        python = shutil.which(str(Path(settings.engine.python).expanduser())) or settings.engine.python
+        packages = Path(python).parent.parent.glob(f"lib/python3*/site-packages/{MODULE}")
+        return EngineInfo(python, "settings", backend=_backend(next(packages, None)))
+    spec = importlib.util.find_spec(MODULE)
+    if spec is not None and spec.origin is not None:
+        return EngineInfo(sys.executable, "own", _own_version(), _backend(Path(spec.origin).parent))
     return max(built_engines(paths), key=lambda engine: engine.built_at or 0.0, default=None)
 
 
@@ -61,6 +70,16 @@ def built_engines(paths: Paths) -> list[EngineInfo]:
 
 def manifest_text(engine: EngineInfo) -> str:
     return json.dumps(asdict(engine), indent=2) + "\n"
+
+
+def _backend(package: Path | None) -> str:
+    """What a llama_cpp computes with, by the libraries that lie beside it; empty where that is not known."""
+    if package is None or not package.is_dir():
+        return ""
+    for library, backend in _LIBRARIES.items():
+        if any(package.glob(f"lib/libggml-{library}.*")):
+            return backend
+    return "cpu"
 
 
 def _own_version() -> str:

@@ -18,6 +18,8 @@ from offgrid_tui.gguf.header import Header
 from offgrid_tui.hardware.model import Hardware
 from offgrid_tui.settings.schema import MemorySettings
 
+GPU_RESERVE = 600 * 2**20  # bytes of each GPU that its driver and llama.cpp's own context take
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -49,6 +51,16 @@ def need(header: Header, options: LoadOptions, hardware: Hardware) -> Estimate:
         return estimate(header, use, hardware.cpu.features)
     except ValueError as error:
         raise EngineError(ErrorCode.BAD_REQUEST, "The load options cannot be used", detail=str(error)) from None
+
+
+def layers_that_fit(header: Header, options: LoadOptions, hardware: Hardware) -> int:
+    """How many layers, counted from the last, the free memory of the GPUs takes; one more than there are puts the
+    output there too. 0 where there is no GPU."""
+    free = sum(gpu.free for gpu in hardware.gpus) - GPU_RESERVE * len(hardware.gpus)
+    for layers in range(header.layers + 1, 0, -1):
+        if need(header, replace(options, gpu_layers=layers), hardware).gpu <= free:
+            return layers
+    return 0
 
 
 def judge(estimated: Estimate, hardware: Hardware, settings: MemorySettings, taken: Taken) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from offgrid_tui.engine.builder.find import EngineInfo
 from offgrid_tui.engine.contract import Event, WorkerStatus
@@ -20,6 +20,7 @@ from offgrid_tui.engine.host.options import complete, differences
 from offgrid_tui.engine.host.restarts import RestartBudget
 from offgrid_tui.engine.host.worker import Patience, Worker, WorkerDeath
 from offgrid_tui.foundation.clock import Clock
+from offgrid_tui.gguf.header import Header
 from offgrid_tui.hardware.model import Hardware
 from offgrid_tui.settings.schema import Settings
 
@@ -104,45 +105,58 @@ class Pool:
             job.fail(failures.internal())
 
     async def _acquire(self, job: Job) -> Model:
-        """The model that `job` asks for, loaded or on its way, with the job noted as its user."""
-        async with self._changing:
-            file = await asyncio.to_thread(locate, job.request.model)
-            model = self._models.get(file.path)
-            if model is not None and (reason := self._unfit(model, file, job)) is not None:
-                if model.jobs and model.state != "stopping":
-                    clients = sorted({other.client for other in model.jobs.values()})
-                    raise failures.busy(file.path, reason, len(model.jobs), clients)
-                await self._unload(model)
-                model = None
-            if model is None:
-                model = await self._admit(file, job)
-            model.join(job)
-            return model
+        """The model that `job` asks for, loaded or on its way, with the job noted as its user.
 
-    def _unfit(self, model: Model, file: ModelFile, job: Job) -> str | None:
-        """Why the loaded `model` cannot serve `job`; None when it can."""
-        if model.state in ("stopping", "failed"):
-            return "it is on its way out"
+        The file is read outside the lock: one on a network share that hangs must hold up nobody else.
+        """
+        file = await asyncio.to_thread(locate, job.request.model)
+        header: Header | None = None
+        while True:
+            async with self._changing:
+                model = self._usable(file, job)
+                if model is None and header is not None:
+                    model = await self._admit(file, header, job)
+                if model is not None:
+                    model.join(job)
+                    return model
+            header = await asyncio.to_thread(examine, file.path)
+
+    def _usable(self, file: ModelFile, job: Job) -> Model | None:
+        """The model of `file`, if it is there and serves `job`.
+
+        Raises:
+            EngineError: it does not, and is at work for others.
+        """
+        model = self._models.get(file.path)
+        if model is None or model.state in ("stopping", "failed"):
+            return None
+        reasons = differences(model.options, job.request.options)
         if model.stamp != file.stamp:
-            return "its file was replaced since it was loaded"
-        return ", ".join(differences(model.options, job.request.options)) or None
+            reasons.append("its file was replaced since it was loaded")
+        if reasons and model.jobs:
+            clients = sorted({other.client for other in model.jobs.values()})
+            raise failures.busy(file.path, ", ".join(reasons), len(model.jobs), clients)
+        return None if reasons else model
 
     # ── loading ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _admit(self, file: ModelFile, job: Job) -> Model:
-        """Check the file, make room, and start loading it.
+    async def _admit(self, file: ModelFile, header: Header, job: Job) -> Model:
+        """Make room, and start loading.
 
         Raises:
-            EngineError: the file is no model, it does not fit, its restarts are used up, or there is no engine.
+            EngineError: it does not fit, its restarts are used up, or there is no engine.
         """
         engine = self._around.engine()
         if engine is None:
             raise failures.engine_missing()
         settings = self._around.settings()
-        header = await asyncio.to_thread(examine, file.path)
+        if (old := self._models.get(file.path)) is not None:
+            await self._unload(old)
         hardware = await asyncio.to_thread(self._around.hardware)
         asked = job.request.options
         options = complete(asked, settings.engine, hardware.cpu.cores, header.context_trained)
+        if options.gpu_layers is None and engine.on_gpu:
+            options = replace(options, gpu_layers=memory.layers_that_fit(header, options, hardware))
         while True:
             estimated = memory.need(header, options, hardware)
             found = memory.judge(estimated, hardware, settings.memory, self._taken())

@@ -39,6 +39,7 @@ from offgrid_tui.fit.budget import budget
 log = logging.getLogger(__name__)
 
 MOST_JOBS = 256  # of all clients together
+FIRST_CLIENT = 30.0  # seconds that a new host waits for its first client
 _TICK = 1.0  # seconds at most between two looks at what is idle
 
 
@@ -83,6 +84,8 @@ class Host:
 
     async def _look_at_what_is_idle(self) -> None:
         now, patience = self._clock.monotonic(), self._keep_alive
+        if not self._count:
+            patience = max(patience, FIRST_CLIENT)  # whoever started this host is about to connect
         if self._clients or self._pool.busy:
             self._idle_since = now
         elif now - self._idle_since >= patience:
