@@ -34,7 +34,7 @@ from offgrid_tui.engine.safe import cleaned
 from offgrid_tui.gguf.parts import read_model
 from offgrid_tui.hardware.model import Gpu
 from offgrid_tui.hardware.probe import probe
-from offgrid_tui.settings.schema import EngineSettings, Settings
+from offgrid_tui.settings.schema import EngineSettings, MemorySettings, Settings
 from offgrid_tui.system.paths import Paths
 
 GIB = 2**30
@@ -200,15 +200,11 @@ def test_a_limit_further_up(tmp_path: Path) -> None:
 
 
 def test_version_one_of_cgroups(tmp_path: Path) -> None:
-    files = {
-        "proc__self__cgroup": "9:memory:/job\n0::/job\n",
-        "cgroup__memory__job__memory_dot_limit_in_bytes": "5000000\n",
-    }
-    watch = kernel_files(
-        tmp_path, **files, cgroup__memory__job__memory_dot_oom_control="oom_kill_disable 0\noom_kill 0\n"
-    )
+    group, control = "cgroup__memory__job__memory_dot_", "oom_kill_disable 0\nunder_oom 0\noom_kill {}\n"
+    files = {"proc__self__cgroup": "9:memory:/job\n0::/job\n", f"{group}limit_in_bytes": "5000000\n"}
+    watch = kernel_files(tmp_path, **files, **{f"{group}oom_control": control.format(0)})
     before = watch.read()
-    kernel_files(tmp_path, cgroup__memory__job__memory_dot_oom_control="oom_kill_disable 0\noom_kill 1\n")
+    kernel_files(tmp_path, **{f"{group}oom_control": control.format(1)})
     assert "5.0 MB" in (watch.explain(before) or "")
 
 
@@ -308,8 +304,9 @@ def test_a_refusal_gives_numbers_and_ways_out(random_model: Path) -> None:
     header, machine = read_model(random_model), probe()
     options = LoadOptions(context=8192)
     estimated = memory.need(header, options, machine)
-    tight = replace(machine, memory=replace(machine.memory, total=10**8, available=estimated.memory - 1))
-    found = memory.judge(estimated, tight, Settings().memory, memory.Taken(0, 0))
+    small = replace(machine.memory, total=GIB, available=estimated.memory - 1, cgroup_limit=None)
+    settings = MemorySettings(budget=1.0, reserve=0.0)
+    found = memory.judge(estimated, replace(machine, memory=small), settings, memory.Taken(0, 0))
     assert not memory.fits(found)
     error = memory.too_large("/models/m.gguf", found, estimated, options, ["/models/other.gguf"])
     assert isinstance(error, EngineError) and error.exit_code == 4
