@@ -83,6 +83,17 @@ def test_idle_conversations_give_way(random_model: Path) -> None:
             assert process.generate(f"{i} " + "word " * 150).done.stop_reason is StopReason.LENGTH
 
 
+def test_a_conversation_that_gave_way_comes_back_without_reading_it_again(random_model: Path) -> None:
+    first, second = "one " * 150, "two " * 150
+    with worker(random_model, replace(OPTIONS, context=512, slots=2)) as process:
+        before = process.generate(first)
+        for question in (second, first, second, first):
+            answer = process.generate(question)
+            expected = before.done.prompt_tokens - 1 if question == first else answer.done.cached_tokens
+            assert answer.done.cached_tokens == expected
+            assert_same_but_for_ties(answer.text, greedy(random_model, chatml(question), 32), LOGIT_MARGIN)
+
+
 def test_a_long_prompt_does_not_stall_running_answers(random_model: Path) -> None:
     with worker(random_model, replace(OPTIONS, context=16_384)) as process:
         running = process.ask("Go on", replace(GREEDY, max_tokens=8000))

@@ -16,6 +16,10 @@ from offgrid_tui.engine.worker.wire import Wire
 def main() -> None:
     # Else an abort in llama.cpp starts a debugger, which takes seconds and prints pages.
     os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+    # Threads that wait for each other spin, and when another process wants a core they spin for one that does not run.
+    # See docs/engine.md for what was measured. Read by OpenMP's runtime when it is loaded.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     wire = Wire.over_standard_streams()
     try:
         # Only now: importing llama_cpp takes 0.2 s and loads code that may print.

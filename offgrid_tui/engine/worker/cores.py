@@ -31,4 +31,4 @@ def for_decode() -> int:
 
 
 def for_prefill() -> int:
-    return max(1, usable())
+    return max(1, physical())

@@ -27,6 +27,7 @@ DEFAULT_BATCH = 256  # as fast as 512, and twice as quick to give way
 MAX_BATCH = 2048
 _MAX_CONTEXT = 2**24
 _PROGRESS_US = 100_000
+_LEAST_PARKING = 64 * 2**20
 
 _KV_TYPES = {
     "f32": native.GGML_TYPE_F32,
@@ -54,6 +55,7 @@ class Engine:
     abort: AbortFlag
     length: int  # tokens that one conversation may use
     cells: int  # tokens that fit into the KV cache, of all conversations
+    parking: int  # bytes that conversations may take which are out of the cache
     slots: int
     threads: int
     threads_batch: int
@@ -173,6 +175,7 @@ class Loader:
             abort=self._abort,
             length=length,
             cells=native.llama_n_ctx(context),
+            parking=max(_LEAST_PARKING, self._log.kv_bytes() // 2),
             slots=slots,
             threads=native.llama_n_threads(context),
             threads_batch=native.llama_n_threads_batch(context),

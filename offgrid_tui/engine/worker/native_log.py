@@ -41,6 +41,10 @@ class NativeLog:
         """The last lines, oldest first."""
         return tuple(self._tail)
 
+    def kv_bytes(self) -> int:
+        """Size of the cache (and recurrent state) of all devices."""
+        return sum(size for name, size in self.memory.items() if name.startswith(("kv ", "recurrent ")))
+
     def _on_text(self, level: int, text: bytes, _data: Any) -> None:
         if level != _CONTINUED:
             self._level = _LEVELS.get(level, "info")

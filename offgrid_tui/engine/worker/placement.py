@@ -6,17 +6,21 @@ from collections.abc import Sequence
 
 from offgrid_tui.engine.worker.job import Job
 from offgrid_tui.engine.worker.llama import Memory
+from offgrid_tui.engine.worker.parking import Parking
 from offgrid_tui.engine.worker.slot import Slot, common_prefix
 
 _LOSABLE = 64  # tokens of another conversation that may be thrown away rather than empty a whole slot for them
 _GROWTH = 32  # tokens by which each running answer is expected to grow soon
+_PARK_AFTER_US = 3_000_000  # idle for so long while others run
+_PARK_TOKENS = 256  # fewer are not worth the copying
 
 
 class Placement:
     """Keeps `slots` and the cache behind them in step."""
 
-    def __init__(self, memory: Memory, slots: Sequence[Slot], cells: int) -> None:
+    def __init__(self, memory: Memory, parking: Parking, slots: Sequence[Slot], cells: int) -> None:
         self._memory = memory
+        self._parking = parking
         self._slots = slots
         self._cells = cells
 
@@ -32,21 +36,35 @@ class Placement:
         if running and not self._fits(len(job.tokens) - borrowed, running):
             return None
         idle = [slot for slot in self._slots if slot.job is None]
-        target, filled = self._choose(job, idle, prefix)
+        target, filled = self._choose(job, idle, prefix, limit)
         target.job, target.tokens, target.filled = job, job.tokens, filled
         target.used, target.cache_key = step, job.request.cache_key
         target.borrowed = min(borrowed, filled)
         return target
 
     def evict(self) -> bool:
-        """Forget the idle conversation that was used longest ago. False where there is none."""
+        """Make room: take the idle conversation that was used longest ago out of the cache. False: there is none."""
         idle = [slot for slot in self._slots if slot.job is None and slot.filled]
         if not idle:
             return False
-        oldest = min(idle, key=lambda slot: slot.used)
-        self._memory.trim(oldest.index, 0)
-        oldest.empty()
+        self._put_away(min(idle, key=lambda slot: slot.used))
         return True
+
+    def park(self, now: int) -> None:
+        """Take conversations out of the cache that were idle for long, where the answers that run share none of it."""
+        away = [slot for slot in self._slots if self._is_in_the_way(slot, now)]
+        for slot in away:
+            self._put_away(slot)
+        running = [slot for slot in self._slots if slot.job]
+        if away and len(running) == 1 and not self._parking.move(running[0], self._memory):  # several may share cells
+            running[0].filled = 0
+
+    def _is_in_the_way(self, slot: Slot, now: int) -> bool:
+        if slot.job or slot.filled < _PARK_TOKENS or now - slot.idle_since < _PARK_AFTER_US:
+            return False
+        running = [slot for slot in self._slots if slot.job]
+        shared = max((common_prefix(slot.tokens, other.tokens, other.filled) for other in running), default=0)
+        return slot.filled - shared >= _PARK_TOKENS
 
     def resynchronise(self, slot: Slot) -> None:
         """After an aborted batch: find out how much of it the cache holds, and leave at least one token to decode."""
@@ -58,30 +76,41 @@ class Placement:
             wanted = wanted if self._memory.trim(slot.index, wanted) else 0
         slot.filled = wanted
 
+    def _put_away(self, slot: Slot) -> None:
+        """Empty the slot; what is worth it is kept elsewhere."""
+        if slot.filled >= _PARK_TOKENS:
+            self._parking.put(slot)
+        self._memory.trim(slot.index, 0)
+        slot.empty()
+
     def _fits(self, needed: int, running: Sequence[Slot]) -> bool:
         used = sum(slot.own + _GROWTH for slot in running)
         return used + needed + _GROWTH <= self._cells
 
-    def _choose(self, job: Job, idle: Sequence[Slot], prefix: dict[int, int]) -> tuple[Slot, int]:
-        """An idle slot, and how many tokens its cache then holds."""
+    def _choose(self, job: Job, idle: Sequence[Slot], prefix: dict[int, int], limit: int) -> tuple[Slot, int]:
+        """An idle slot, and how many tokens of the prompt its cache then holds."""
+        trimmable = self._memory.trimmable
+        # What cannot be trimmed can only be continued as a whole, and never be shared.
+        usable = self._slots if trimmable else [slot for slot in idle if prefix[slot.index] == slot.filled]
+        source = max(usable, key=lambda slot: (prefix[slot.index], slot.job is None), default=None)
+        length = prefix[source.index] if source else 0
         oldest = min(idle, key=lambda slot: (slot.filled > 0, slot.used))
-        best = max(idle, key=lambda slot: (prefix[slot.index], slot.used))
-        length = prefix[best.index]
-        if not self._memory.trimmable:
-            # Its state can only be continued as a whole.
-            whole = [slot for slot in idle if slot.filled and prefix[slot.index] == slot.filled]
-            if whole:
-                best = max(whole, key=lambda slot: slot.filled)
-                return best, best.filled
-            self._memory.trim(oldest.index, 0)
+        parked, parked_length = self._parking.best(job.tokens, limit, whole=not trimmable)
+        if parked and parked_length > length + _LOSABLE:
+            self._put_away(oldest)
+            if self._parking.take(parked, oldest):
+                return oldest, parked_length if self._keep(oldest, parked_length, len(parked.tokens)) else 0
+        if source is None or length == 0:
+            self._put_away(oldest)
             return oldest, 0
-        source = max(self._slots, key=lambda slot: prefix[slot.index])
-        longest = prefix[source.index]
-        lost = best.filled - length
-        same = best.cache_key is not None and best.cache_key == job.request.cache_key
-        if length == longest and (same or lost <= (_LOSABLE if oldest.filled else 0) or oldest is best):
-            return best, length if self._memory.trim(best.index, length) else 0
-        if longest == 0:
-            self._memory.trim(oldest.index, 0)
-            return oldest, 0
-        return oldest, longest if self._memory.share(source.index, oldest.index, longest) else 0
+        if source.job is None:
+            lost = source.filled - length
+            same = source.cache_key is not None and source.cache_key == job.request.cache_key
+            if same or source is oldest or lost <= (_LOSABLE if oldest.filled else 0):
+                return source, length if self._keep(source, length, source.filled) else 0
+        self._put_away(oldest)
+        return oldest, length if self._memory.share(source.index, oldest.index, length) else 0
+
+    def _keep(self, slot: Slot, length: int, held: int) -> bool:
+        """Keep the first `length` of `held` tokens. False: none could be kept."""
+        return length == held or self._memory.trim(slot.index, length)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from offgrid_tui.engine.contract import ErrorCode, Event, Prefill, StopReason
 from offgrid_tui.engine.worker.job import Job, now_us
 from offgrid_tui.engine.worker.loader import Engine
+from offgrid_tui.engine.worker.parking import Parking
 from offgrid_tui.engine.worker.placement import Placement
 from offgrid_tui.engine.worker.problem import Problem
 from offgrid_tui.engine.worker.sampling import Sampler
@@ -20,6 +21,7 @@ from offgrid_tui.engine.worker.slot import Slot
 _STALL_US = 100_000  # how long a piece of prompt may hold up the answers that are being written
 _SMALLEST_PIECE = 16
 _PREFILL_EVENT_US = 100_000
+_PARK_STEPS = 16  # how often idle conversations are looked after
 
 
 class Scheduler:
@@ -31,7 +33,8 @@ class Scheduler:
         self._send = send
         self._ended = ended
         self._slots = [Slot(index) for index in range(engine.slots)]
-        self._placement = Placement(engine.memory, self._slots, engine.cells)
+        parking = Parking(engine.context, engine.parking)
+        self._placement = Placement(engine.memory, parking, self._slots, engine.cells)
         self._arrived: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._waiting: list[Job] = []
         self._steps = 0
@@ -90,6 +93,7 @@ class Scheduler:
                 return
             self._waiting.remove(job)
             self._start(job, slot)
+            self._placement.park(now_us())
 
     def _start(self, job: Job, slot: Slot) -> None:
         now = now_us()
@@ -105,7 +109,8 @@ class Scheduler:
         assert slot.job is not None
         job = slot.job
         slot.leave()
-        job.wait(now_us())
+        slot.idle_since = now_us()
+        job.wait(slot.idle_since)
         self._waiting.append(job)
         self._waiting.sort(key=lambda each: each.rank)
 
@@ -113,6 +118,8 @@ class Scheduler:
 
     def _step(self) -> None:
         self._steps += 1
+        if self._steps % _PARK_STEPS == 0:
+            self._placement.park(now_us())
         plan = self._plan()
         batch, abort = self._engine.batch, self._engine.abort
         batch.clear()
@@ -254,7 +261,7 @@ class Scheduler:
         assert slot.job is not None
         job = slot.job
         slot.leave()
-        slot.cache_key = job.request.cache_key
+        slot.idle_since = now_us()
         self._admits = True
         self._finish(job, reason)
 

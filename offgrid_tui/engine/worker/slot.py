@@ -17,6 +17,7 @@ class Slot:
     tokens: array[int] = field(default_factory=lambda: array("i"))
     filled: int = 0  # how many of `tokens` are in the cache
     used: int = 0  # when it was last in use, in steps
+    idle_since: int = 0  # microseconds
     cache_key: str | None = None
     borrowed: int = 0  # cells that were another running answer's when this one began
 
