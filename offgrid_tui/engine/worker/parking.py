@@ -64,7 +64,8 @@ class Parking:
         """Copy a state into the empty cache of `slot`. False: there is no room for it."""
         if not self._restore(parked.state, slot):
             return False
-        self._parked.remove(parked)
+        if parked in self._parked:  # else it gave way to another meanwhile
+            self._parked.remove(parked)
         return True
 
     def move(self, slot: Slot, memory: Memory) -> bool:

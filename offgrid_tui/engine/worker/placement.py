@@ -98,7 +98,9 @@ class Placement:
         parked, parked_length = self._parking.best(job.tokens, limit, whole=not trimmable)
         if parked and parked_length > length + _LOSABLE:
             self._put_away(oldest)
-            if self._parking.take(parked, oldest):
+            while not (taken := self._parking.take(parked, oldest)) and self.evict():
+                pass
+            if taken:
                 return oldest, parked_length if self._keep(oldest, parked_length, len(parked.tokens)) else 0
         if source is None or length == 0:
             self._put_away(oldest)
