@@ -14,7 +14,6 @@ def action_ids() -> frozenset[str]:
     from offgrid_tui.ui.app import OffGridApp
     from offgrid_tui.ui.chat.composer import Composer
     from offgrid_tui.ui.chat.conversations import ConversationList
-    from offgrid_tui.ui.chat.prose import CodeBlock
     from offgrid_tui.ui.chat.screen import ChatScreen
     from offgrid_tui.ui.chat.transcript import Transcript
     from offgrid_tui.ui.chat.turns import AnswerTurn, TurnView
@@ -23,7 +22,7 @@ def action_ids() -> frozenset[str]:
     from offgrid_tui.ui.overlays.questions import AskText, Confirm
 
     owners: Iterable[Any] = (
-        OffGridApp, ChatScreen, Composer, ConversationList, Transcript, TurnView, AnswerTurn, CodeBlock,
+        OffGridApp, ChatScreen, Composer, ConversationList, Transcript, TurnView, AnswerTurn,
         Help, Picker, AskText, Confirm,
     )  # fmt: skip
     return frozenset(b.id for owner in owners for b in owner.BINDINGS if isinstance(b, Binding) and b.id)

@@ -41,7 +41,7 @@ async def test_an_action_that_does_not_exist_is_named(home: Paths) -> None:
 
 
 def test_every_action_of_ours_has_a_name_of_its_own() -> None:
-    assert {"app.quit", "app.palette", "chat.new", "composer.send", "turn.copy", "code.copy"} <= action_ids()
+    assert {"app.quit", "app.palette", "chat.new", "composer.send", "turn.copy"} <= action_ids()
     assert unknown_actions(dict.fromkeys(action_ids(), "f9")) == []
 
 

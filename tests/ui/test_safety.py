@@ -10,7 +10,7 @@ from offgrid_tui.engine.contract import ErrorCode
 from offgrid_tui.engine.errors import EngineError
 from offgrid_tui.foundation.text import clean
 from offgrid_tui.system.paths import Paths
-from offgrid_tui.ui.chat.prose import Prose
+from offgrid_tui.ui.chat.turns import AnswerTurn
 from offgrid_tui.ui.overlays.picker import Picker
 from tests.support.scripted import Script
 from tests.ui.desk import Desk, open_desk
@@ -77,19 +77,10 @@ async def test_a_link_is_copied_and_never_opened(home: Paths, monkeypatch: pytes
     monkeypatch.setattr("webbrowser.open", lambda url, *a, **k: opened.append(url))
     async with open_desk(home, "See [this](https://example.org/a?b=c).") as desk:
         await desk.ask()
-        prose = desk.transcript.query_one(Prose)
-        await desk.pilot.click(prose, offset=(5, 0))
+        await desk.pilot.click(desk.transcript.query_one(AnswerTurn), offset=(7, 1))
         await desk.until(lambda: desk.toasts(), "a toast")
         assert "25 characters" in desk.toasts()[0]
         assert opened == []
-
-
-async def test_a_table_cell_with_markup_survives_the_mouse(home: Paths) -> None:
-    async with open_desk(home, "| head |\n| --- |\n| [/x] [bold |") as desk:
-        await desk.ask()
-        await desk.pilot.hover(desk.transcript.query_one(Prose), offset=(2, 2))
-        await desk.pilot.pause(0.6)  # longer than a tooltip waits
-        assert desk.shows("[/x] [bold")
 
 
 async def test_a_message_is_written_to_a_file(home: Paths) -> None:
@@ -106,9 +97,12 @@ async def test_the_code_block_under_the_cursor_is_copied(home: Paths, monkeypatc
     monkeypatch.delenv("TMUX", raising=False)
     async with open_desk(home, "Before.\n\n```python\nprint(1)\n```\n\nAfter.") as desk:
         await desk.ask()
-        await desk.pilot.press("escape", "k", "y")
+        await desk.pilot.press("escape", "k", "y")  # the answer
         await desk.until(lambda: desk.toasts(), "a toast")
-        assert "Sent 8 characters" in desk.toasts()[0]
-        await desk.pilot.press("k", "y")
+        assert "Sent 39 characters" in desk.toasts()[0]
+        await desk.pilot.press("j", "y")  # the code in it
         await desk.until(lambda: len(desk.toasts()) == 2, "another toast")
-        assert "Sent 39 characters" in desk.toasts()[1]
+        assert "Sent 8 characters" in desk.toasts()[1]
+        await desk.pilot.press("k", "k", "y")  # the question
+        await desk.until(lambda: len(desk.toasts()) == 3, "a third toast")
+        assert "Sent 4 characters" in desk.toasts()[2]

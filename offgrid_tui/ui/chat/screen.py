@@ -22,9 +22,10 @@ from offgrid_tui.ui.chat.copying import CopyAsked, WriteAsked
 from offgrid_tui.ui.chat.empty import Empty
 from offgrid_tui.ui.chat.figures import stem
 from offgrid_tui.ui.chat.files import write_message
+from offgrid_tui.ui.chat.heading import Heading
 from offgrid_tui.ui.chat.questions import ask_delete, ask_title, pick_chat, title_of
 from offgrid_tui.ui.chat.transcript import Transcript
-from offgrid_tui.ui.chat.turns import Heading, TurnView
+from offgrid_tui.ui.chat.turns import TurnView
 from offgrid_tui.ui.errors import tells_errors
 from offgrid_tui.ui.frame.screen import FrameScreen
 
@@ -186,15 +187,15 @@ class ChatScreen(FrameScreen):
             else:  # another branch: a second answer to the same message
                 await self._transcript.show(await self._chat.branch(self._conversation.id))
         else:
-            await self._transcript.take(message)
+            self._transcript.take(message)
         self.refresh_bindings()
 
     @on(messages.AnswerAdvanced)
     @on(messages.ModelReady)
     @on(messages.TextArrived)
     @on(messages.AnswerFinished)
-    async def _answer_moved(self, message: messages.BusMessage) -> None:
-        await self._transcript.take(message)
+    def _answer_moved(self, message: messages.BusMessage) -> None:
+        self._transcript.take(message)
         if isinstance(message, messages.AnswerFinished):
             self.refresh_bindings()
 
@@ -293,13 +294,14 @@ class ChatScreen(FrameScreen):
 
     def action_step(self, by: int) -> None:
         """From message to code block to message; the first step goes to the last message."""
-        from offgrid_tui.ui.chat.prose import CodeBlock
-
-        stops = [w for w in self._transcript.query("*").results() if isinstance(w, TurnView | CodeBlock) and w.display]
-        if not stops:
+        views = list(self._transcript.query(TurnView))
+        if not views:
             return
-        here = stops.index(self.focused) if self.focused in stops else len(stops) if by < 0 else len(stops) - 2
-        stops[min(max(here + by, 0), len(stops) - 1)].focus()
+        if not isinstance(self.focused, TurnView):
+            views[-1].enter(1)
+        elif not self.focused.step(by):
+            at = views.index(self.focused) + by
+            views[min(max(at, 0), len(views) - 1)].enter(by if 0 <= at < len(views) else 1)
 
     @on(Composer.Paged)
     def _paged(self, event: Composer.Paged) -> None:

@@ -92,7 +92,7 @@ class Transcript(VerticalScroll):
         self._views[turn.id] = view
         return view
 
-    async def take(self, message: BusMessage) -> None:
+    def take(self, message: BusMessage) -> None:
         """What came over the bridge about one of the answers here."""
         match message:
             case messages.AnswerAdvanced(progress):
@@ -103,11 +103,11 @@ class Transcript(VerticalScroll):
                     view.loaded(loaded)
             case messages.TextArrived(turn_id):
                 if (view := self.answer(turn_id)) is not None:
-                    await view.grow(message)
+                    view.grow(message)
             case messages.AnswerFinished(turn) | messages.TurnCame(turn):
                 self._turns = [turn if t.id == turn.id else t for t in self._turns]
                 if (view := self.answer(turn.id)) is not None:
-                    await view.finish(turn)
+                    view.finish(turn)
             case _:
                 pass
 
