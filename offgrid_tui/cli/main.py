@@ -52,7 +52,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
 def run(argv: Sequence[str]) -> int:
     """Run one command; returns its exit code (see docs/cli.md)."""
     words = list(argv)
-    if not words or words[0].startswith("-") and words[0] not in ("-h", "--help", "--version"):
+    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help", "--version")):
         words.insert(0, "open")  # `offgrid --model x` is `offgrid open --model x`
     args = build_parser(words[0]).parse_args(words)
     if args.command is None:

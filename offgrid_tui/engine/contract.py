@@ -15,7 +15,7 @@ import math
 import types
 import typing
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -23,7 +23,7 @@ VERSION = 1
 MAX_LINE = 64 * 2**20  # bytes of one message; longer is a protocol error
 
 
-class ErrorCode(str, Enum):
+class ErrorCode(StrEnum):
     """Why something could not be done; one code, one mend."""
 
     BAD_REQUEST = "bad_request"
@@ -50,7 +50,7 @@ class ErrorCode(str, Enum):
     INTERNAL = "internal"
 
 
-class StopReason(str, Enum):
+class StopReason(StrEnum):
     """Why an answer ended."""
 
     END = "end"  # the model ended its turn
@@ -395,8 +395,8 @@ class StatusReport:
     workers: tuple[WorkerStatus, ...] = ()
 
 
-Request = Union[Load, Generate, Count, Cancel, Unload, Ping, Status, Shutdown]
-Event = Union[Hello, LoadProgress, Loaded, Prefill, Text, Done, Error, Log, Counted, Ok, StatusReport]
+Request = Load | Generate | Count | Cancel | Unload | Ping | Status | Shutdown
+Event = Hello | LoadProgress | Loaded | Prefill | Text | Done | Error | Log | Counted | Ok | StatusReport
 
 
 # ── JSON lines ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -494,6 +494,6 @@ def _check(hint: Any, value: Any, where: str) -> Any:
         if not math.isfinite(number):  # Python's JSON takes NaN, Infinity and 1e999
             raise ContractError(f"{where}: expected a finite number")
         return number
-    if isinstance(value, bool) and hint is not bool or not isinstance(value, hint):
+    if (isinstance(value, bool) and hint is not bool) or not isinstance(value, hint):
         raise ContractError(f"{where}: expected {hint.__name__}, got {type(value).__name__}")
     return value

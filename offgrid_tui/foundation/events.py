@@ -37,5 +37,5 @@ class Bus:
             if isinstance(event, kind):
                 try:
                     callback(event)
-                except Exception:  # noqa: BLE001 - the boundary between a publisher and strangers
+                except Exception:
                     log.exception("a subscriber of %s failed", kind.__name__)
