@@ -11,7 +11,7 @@ from offgrid_tui.engine.worker.renderer import make_environment
 from tools.starter import heldout
 from tools.starter.corpus.conversation import Conversation, assistant, user
 from tools.starter.corpus.grammar import Grammar
-from tools.starter.corpus.help import Help
+from tools.starter.corpus.help import Help, facts
 from tools.starter.corpus.mixture import SHARES, Mixture
 from tools.starter.corpus.noise import as_typed
 from tools.starter.corpus.overlap import Guard, Overlap
@@ -118,8 +118,6 @@ def test_the_template_in_the_file_renders_what_is_trained_on(conversations: list
 
 def test_every_fact_can_be_asked_for_in_many_ways() -> None:
     help_, random_ = Help(), random.Random(3)
-    from tools.starter.corpus.help import facts
-
     for name in facts():
         asked = {as_typed(help_.question(name, random_), random_) for _ in range(60)}
         assert len(asked) > 30, (name, asked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -63,8 +64,6 @@ def test_answers_of_the_exam_are_right_by_its_own_judge() -> None:
 
 
 def test_calls_of_the_exam_are_valid_and_right_by_its_own_judge() -> None:
-    import json
-
     tools = heldout.tools()
     for question in heldout.questions("tools"):
         if question.call and question.called is None:

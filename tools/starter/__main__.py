@@ -79,7 +79,8 @@ def _train(arguments: argparse.Namespace) -> None:
         compile_=arguments.compile,
     )
     print(f"{trainer.model.parameters_total():,} parameters, {len(packed.tokens):,} tokens of corpus")
-    trainer.run()
+    if not trainer.run():
+        raise SystemExit(130)  # interrupted: the same command goes on from the checkpoint
 
 
 def _given(arguments: argparse.Namespace, kind: type) -> dict[str, int]:

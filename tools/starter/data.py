@@ -81,6 +81,8 @@ def steps(packed: Packed, budget: int, part: int, epoch: int, seed: int, longest
         if total >= budget:
             yield _parts(packed, chosen, lengths, part)
             chosen, total = [], 0
+    if chosen:
+        yield _parts(packed, chosen, lengths, part)
 
 
 def _parts(packed: Packed, chosen: list[int], lengths: npt.NDArray[np.int64], part: int) -> list[Part]:

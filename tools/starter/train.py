@@ -69,8 +69,8 @@ class Trainer:
         self._stopping = False
         self._resume()
 
-    def run(self) -> None:
-        """Train to the last step, or until SIGINT or SIGTERM; either way a checkpoint is left."""
+    def run(self) -> bool:
+        """Train to the last step, or until SIGINT or SIGTERM; either way a checkpoint is left. Whether all is done."""
         plan = self._plan
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._stop)
@@ -89,6 +89,7 @@ class Trainer:
             if self._step % plan.every == 0:
                 self._save()
         self._save()
+        return self._step >= plan.steps
 
     def train_step(self, parts: list[Part]) -> float:
         """One step; returns the loss per token that the assistant says."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import tomllib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from tools.starter.corpus.slots import Slots
 from tools.starter.corpus.words import Words
 
 _GRAMMAR = Grammar()
-_TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("memory.toml").read_text("utf-8"))
 
 
 class Memory:
@@ -39,17 +39,17 @@ class Memory:
     def _name(self, random_: random.Random) -> tuple[str, str, str, str, tuple[str, ...]]:
         name = self._words.first_name(random_)
         name = name.lower() if random_.random() < 0.2 else name
-        text = _GRAMMAR.sample(random_.choice(_TABLE["introduced"]), random_).replace("<>", name)
+        text = _GRAMMAR.sample(random_.choice(_table()["introduced"]), random_).replace("<>", name)
         text = text.replace("NUMBER", self._words.number(random_, 2)).replace("PLACE", self._words.place(random_))
         shown = name[:1].upper() + name[1:]
-        asked = _GRAMMAR.sample(random_.choice(_TABLE["who"]), random_)
+        asked = _GRAMMAR.sample(random_.choice(_table()["who"]), random_)
         return text, f"Hello {shown}! What would you like to know about OffGrid?", asked, f"You are {shown}.", (name,)
 
     def _own(self, random_: random.Random) -> tuple[str, str, str, str, tuple[str, ...]]:
-        owned = random_.choice(_TABLE["owned"])
-        value = self._number_or_word(random_, number=any(word in owned for word in _TABLE["numeric"]))
-        text = _GRAMMAR.sample(random_.choice(_TABLE["own"]), random_).replace("<>", value).replace("X", owned)
-        asked = _GRAMMAR.sample(random_.choice(_TABLE["what"]), random_).replace("X", owned)
+        owned = random_.choice(_table()["owned"])
+        value = self._number_or_word(random_, number=any(word in owned for word in _table()["numeric"]))
+        text = _GRAMMAR.sample(random_.choice(_table()["own"]), random_).replace("<>", value).replace("X", owned)
+        asked = _GRAMMAR.sample(random_.choice(_table()["what"]), random_).replace("X", owned)
         return text, f"Noted: your {owned} is {value}.", asked, f"Your {owned} is {value}.", (value,)
 
     def _number(self, random_: random.Random) -> tuple[str, str, str, str, tuple[str, ...]]:
@@ -58,12 +58,12 @@ class Memory:
             value = " ".join(
                 self._words.number(random_, random_.choice((1, 2))) for _ in range(random_.choice((3, 4, 6)))
             )
-        text = _GRAMMAR.sample(random_.choice(_TABLE["number"]), random_).replace("<>", value)
-        asked = _GRAMMAR.sample(random_.choice(_TABLE["which"]), random_)
+        text = _GRAMMAR.sample(random_.choice(_table()["number"]), random_).replace("<>", value)
+        asked = _GRAMMAR.sample(random_.choice(_table()["which"]), random_)
         return text, f"Noted: {value}.", asked, f"You told me: {value}.", (value,)
 
     def _statement(self, random_: random.Random) -> tuple[str, str, str, str, tuple[str, ...]]:
-        statement = random_.choice(_TABLE["statements"])
+        statement = random_.choice(_table()["statements"])
         answer: str = statement["answer"]
         text = _GRAMMAR.sample(statement["say"], random_)
         asked = _GRAMMAR.sample(random_.choice(statement["ask"]), random_)
@@ -95,3 +95,9 @@ class Memory:
         if chance < 0.6:
             return words.noun(random_)
         return f"{words.of('adjectives', random_)} {words.noun(random_)}" if chance < 0.75 else words.place(random_)
+
+
+@cache
+def _table() -> dict[str, Any]:
+    """What memory.toml holds."""
+    return tomllib.loads(Path(__file__).with_name("memory.toml").read_text("utf-8"))

@@ -57,7 +57,8 @@ class Mixture:
             asked, answer = self._passages.pair(random_)
             return Conversation("passages", (user(asked), assistant(answer)))
         messages = []
-        for _ in range(random_.choices((1, 2, 3, 4), (55, 22, 14, 9))[0]):
+        # A few are long, so that no answer depends on how far down the context it stands.
+        for _ in range(random_.choices((1, 2, 3, 4, 9, 18), (54, 22, 13, 8, 2, 1))[0]):
             chance = random_.random()
             source = self._help if chance < 0.68 else self._outside if chance < 0.92 else self._talk
             asked, answer = source.pair(random_)

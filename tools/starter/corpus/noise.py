@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tools.starter.corpus.grammar import Grammar
 
 _GRAMMAR = Grammar()
-_TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_name("noise.toml").read_text("utf-8"))
-_DROPPED = frozenset(_TABLE["dropped"])
 _WORD = re.compile(r"[A-Za-z']+")
 
 
@@ -33,10 +32,10 @@ def as_typed(text: str, random_: random.Random, *, keep: tuple[str, ...] = ()) -
     if draw() < 0.14:
         text = _shortened(text, random_)
     if draw() < 0.24:
-        text = _GRAMMAR.sample(random_.choice(_TABLE["before"]), random_) + " " + text
+        text = _GRAMMAR.sample(random_.choice(_table()["before"]), random_) + " " + text
     if draw() < 0.18:
         # Grammar.sample strips the space that begins some of these.
-        after = random_.choice(_TABLE["after"])
+        after = random_.choice(_table()["after"])
         text += (" " if after.startswith(" ") else "") + _GRAMMAR.sample(after, random_)
     if draw() < 0.38:
         text = _misspelt(text, random_, 1 if draw() < 0.7 else 2 if draw() < 0.8 else 4)
@@ -46,20 +45,26 @@ def as_typed(text: str, random_: random.Random, *, keep: tuple[str, ...] = ()) -
     return text
 
 
+@cache
+def _table() -> dict[str, Any]:
+    """What noise.toml holds."""
+    return tomllib.loads(Path(__file__).with_name("noise.toml").read_text("utf-8"))
+
+
 def _telegram(text: str) -> str:
-    kept = [word for word in text.split() if word not in _DROPPED]
+    kept = [word for word in text.split() if word not in _table()["dropped"]]
     return " ".join(kept) if len(kept) >= 2 else text
 
 
 def _shortened(text: str, random_: random.Random) -> str:
-    for long, short in _TABLE["short"].items():
+    for long, short in _table()["short"].items():
         if random_.random() < 0.6:
             text = re.sub(rf"\b{long}\b", short, text)
     return text
 
 
 def _foreign(text: str, random_: random.Random) -> str:
-    entries = list(_TABLE["foreign"])
+    entries = list(_table()["foreign"])
     random_.shuffle(entries)
     changed = 0
     for entry in entries:
@@ -91,7 +96,7 @@ def _typo(word: str, random_: random.Random) -> str:
         case 2:
             return word[:at] + word[at] + word[at:]
         case 3:
-            near = _TABLE["neighbours"].get(word[at].lower(), "e")
+            near = _table()["neighbours"].get(word[at].lower(), "e")
             return word[:at] + random_.choice(near) + word[at + 1 :]
         case _:
             return re.sub(r"(.)\1", r"\1", word) if re.search(r"(.)\1", word) else word[:at] + word[at + 1 :]
