@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 
@@ -17,56 +18,71 @@ from benchmarks.peers import Peers, peers
 from benchmarks.report import Report
 from offgrid_tui.engine.contract import LoadOptions
 
-CONTEXT = 4096  # tokens of a conversation
+SPARE = 192  # tokens beside prompt and answer: the template's own, and what words round up to
+DEFAULT_CONTEXT = 8192
 PARTS = ("one", "several", "abort")
 
 
 async def measure(arguments: argparse.Namespace, sizes: Sizes) -> Report:
     report = Report("The engine as its client sees it: EngineClient, host, worker")
     found = peers(arguments.python)
-    async with ours(arguments.python, arguments.model, LoadOptions(context=CONTEXT)) as mine:
-        for busy in (False, True)[: 1 if arguments.idle_only else 2]:
-            state = "one core busy" if busy else "idle"
-            with condition(busy):
-                await sections(report, state, arguments, sizes, mine, found)
-        terms = Terms.of(mine.worker)
-        report.notes += [
-            f"model {mine.loaded.name}, {mine.loaded.quantisation}; {mine.loaded.engine}",
-            f"ours and llama-bench* : {mine.loaded.threads} threads decode, {mine.loaded.threads_batch} read, "
-            f"niceness {terms.nice}, waiting {dict(terms.waiting or {}) or 'as OpenMP comes'}",
-            "llama-bench: as it comes (its own number of threads, niceness 0); for information",
-        ]
+    parts = arguments.only.split(",")
+    for busy in (False, True)[: 1 if arguments.idle_only else 2]:
+        state = "one core busy" if busy else "idle"
+        with condition(busy):
+            if "one" in parts:
+                await one(report, state, arguments, sizes, found)
+            if "several" in parts:
+                await several(report, state, arguments, sizes, found)
+            if "abort" in parts:
+                progress(f"abort, {state}")
+                async with load(arguments, sizes.long_prompt + SPARE) as mine:
+                    await abort(report, f"abort, {state}", mine, sizes)
+    report.notes += [
+        "llama-bench* and llama-server run with the threads, the niceness and the way of waiting of our worker;",
+        "llama-bench without the star runs as it comes, for information",
+    ]
     return report
 
 
-async def sections(
-    report: Report, state: str, arguments: argparse.Namespace, sizes: Sizes, mine: Ours, found: Peers
-) -> None:
-    terms = Terms.of(mine.worker)
-    threads, threads_batch = mine.loaded.threads, mine.loaded.threads_batch
-    parts = arguments.only.split(",")
-    if "one" in parts:
-        bench = partial(
-            llama_bench, found.bench, arguments.model, prompt=sizes.prompt, decode=sizes.decode, depth=sizes.prompt
-        )
-        rivals = {
-            "llama-bench*": partial(bench, terms, threads, threads_batch),
-            "llama-bench": partial(bench, Terms(), None, None),
-        }
-        progress(f"one sequence, {state}")
-        await one_sequence(report, f"one sequence, {state}", mine, rivals, sizes)
-    if "several" in parts:
-        for count in (int(word) for word in arguments.sequences.split(",")):
-            section = f"several sequences, shared prefix of {sizes.prefix} tokens, {state}"
-            progress(f"{section}: {count}")
-            async with llama_server(
-                found.server, arguments.model, terms, slots=count, context=CONTEXT // 2, threads=threads,
-                threads_batch=threads_batch,
-            ) as server:  # fmt: skip
-                await several_sequences(report, section, count, mine, server.answer, "llama-server", sizes)
-    if "abort" in parts:
-        progress(f"abort, {state}")
-        await abort(report, f"abort, {state}", mine, sizes)
+async def one(report: Report, state: str, arguments: argparse.Namespace, sizes: Sizes, found: Peers) -> None:
+    """One sequence: in a context of the size that llama-bench makes, then in the default one."""
+    for context in (sizes.prompt + sizes.decode + SPARE, DEFAULT_CONTEXT):
+        section = f"one sequence, context of {context}, {state}"
+        progress(section)
+        async with load(arguments, context) as mine:
+            terms = Terms.of(mine.worker)
+            bench = partial(
+                llama_bench, found.bench, arguments.model, prompt=sizes.prompt, decode=sizes.decode, depth=sizes.prompt
+            )
+            rivals = {"llama-bench*": partial(bench, terms, mine.loaded.threads, mine.loaded.threads_batch)}
+            if context != DEFAULT_CONTEXT:
+                rivals["llama-bench"] = partial(bench, Terms(), None, None)
+            await one_sequence(report, section, mine, rivals, sizes, goal=context != DEFAULT_CONTEXT)
+            told = f"{mine.loaded.name}, {mine.loaded.quantisation}; {mine.loaded.engine}; {terms}"
+            told += f"; threads {mine.loaded.threads}, to read {mine.loaded.threads_batch}"
+            if told not in report.notes:
+                report.notes.append(told)
+
+
+async def several(report: Report, state: str, arguments: argparse.Namespace, sizes: Sizes, found: Peers) -> None:
+    """Sequences at once, against a server with as many slots."""
+    each = sizes.prefix + sizes.decode + SPARE
+    for count in (int(word) for word in arguments.sequences.split(",")):
+        section = f"several sequences, shared prefix of {sizes.prefix} tokens, {state}"
+        progress(f"{section}: {count}")
+        async with (
+            load(arguments, each * count) as mine,
+            llama_server(
+                found.server, arguments.model, Terms.of(mine.worker), slots=count, context=each,
+                threads=mine.loaded.threads, threads_batch=mine.loaded.threads_batch,
+            ) as server,
+        ):  # fmt: skip
+            await several_sequences(report, section, count, mine, server.answer, "llama-server", sizes)
+
+
+def load(arguments: argparse.Namespace, context: int) -> AbstractAsyncContextManager[Ours]:
+    return ours(arguments.python, arguments.model, LoadOptions(context=context))
 
 
 def main() -> int:

@@ -34,6 +34,10 @@ class Terms:
         """Those of a running process."""
         return cls(int(process.nice()), {k: v for k, v in process.environ().items() if k.startswith(_WAITING)})
 
+    def __str__(self) -> str:
+        waiting = ", ".join(f"{name}={value}" for name, value in (self.waiting or {}).items())
+        return f"niceness {self.nice}, waiting: {waiting or 'as OpenMP comes'}"
+
     @property
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(_WAITING)}
