@@ -15,6 +15,7 @@ import pytest
 from offgrid_tui.engine.client import EngineClient
 from offgrid_tui.settings.load import load_settings
 from offgrid_tui.system.paths import Paths
+from tests.engine.bench import Bench
 from tests.support import models
 from tests.support.engine import engine_python, wheel_folder
 
@@ -102,3 +103,10 @@ def long_reciter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of wheels with all that an engine needs."""
     return wheel_folder(tmp_path_factory.mktemp("wheels"))
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    await bench.pool.close()

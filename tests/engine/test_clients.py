@@ -7,8 +7,10 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -30,10 +32,12 @@ from offgrid_tui.engine.contract import (
 )
 from offgrid_tui.engine.errors import EngineError
 from offgrid_tui.engine.host.peer import peer_of
+from offgrid_tui.engine.host.server import Host
 from offgrid_tui.engine.host.start import connect, connect_or_start
 from offgrid_tui.settings.load import load_settings
 from offgrid_tui.system.paths import Paths
 from tests.engine.asking import answer, question, words
+from tests.engine.bench import Bench
 from tests.engine.conftest import LONG_TEXT, eventually, new_client, processes_of, workers_of
 from tests.support.models import RECITATION
 
@@ -240,29 +244,50 @@ async def test_the_kernel_says_who_is_there() -> None:
         assert peer_of(ours).pid == os.getpid()
 
 
-async def test_another_user_is_turned_away(engine_home: Paths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Seen from both sides: what is compared is the kernel's word on the peer and our own user id."""
-    from offgrid_tui.engine.host import server, start
-
+async def test_another_user_is_turned_away(engine_home: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compared is the kernel's word on the peer and our own user id; here we are somebody else."""
     line = await connect_or_start(engine_home)
-    monkeypatch.setattr(start.os, "getuid", lambda: os.geteuid() + 1)
-    with pytest.raises(EngineError) as caught:
-        await connect(engine_home)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getuid", lambda: os.geteuid() + 1)
+        with pytest.raises(EngineError) as caught:
+            await connect(engine_home)
     assert caught.value.code is ErrorCode.PROTOCOL
-    monkeypatch.undo()
+    assert str(engine_home.runtime) in caught.value.mend
     line.writer.close()
-    assert server.peer_of is peer_of
 
 
-async def test_an_idle_host_ends_after_keep_alive(engine_home: Paths, reciter: Path) -> None:
-    os.environ["OFFGRID_ENGINE_KEEP_ALIVE"] = "0.5"
+async def test_the_host_turns_another_user_away(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = socket.socket(socket.AF_UNIX)
+    address = Path(tempfile.mkdtemp(prefix="og-")) / "s"
+    listener.bind(str(address))
+    listener.listen()
+    host = Host(bench.pool, bench.around)
+    serving = asyncio.create_task(host.serve(listener))
+    reader, writer = await asyncio.open_unix_connection(address)
+    assert isinstance(decode(await reader.readuntil(b"\n")), Hello)
+    writer.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getuid", lambda: os.geteuid() + 1)
+        reader, writer = await asyncio.open_unix_connection(address)
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        writer.close()
+    host.end()
+    await serving
+    shutil.rmtree(address.parent)
+
+
+@pytest.mark.parametrize("keep_alive", ["0", "0.5"])
+async def test_an_idle_host_ends_after_keep_alive(
+    engine_home: Paths, reciter: Path, monkeypatch: pytest.MonkeyPatch, keep_alive: str
+) -> None:
+    monkeypatch.setenv("OFFGRID_ENGINE_KEEP_ALIVE", keep_alive)
     client = new_client(engine_home)
     assert words(await answer(client, question(reciter))) == RECITATION
     assert processes_of(engine_home)
     await client.close()
     await eventually(lambda: not processes_of(engine_home))
     assert not engine_home.socket.exists()
-    del os.environ["OFFGRID_ENGINE_KEEP_ALIVE"]
 
 
 async def test_an_idle_model_is_unloaded_while_a_client_stays(
@@ -272,8 +297,9 @@ async def test_an_idle_model_is_unloaded_while_a_client_stays(
     client = new_client(engine_home)
     await answer(client, question(reciter))
     await eventually(lambda: not workers_of(engine_home))
-    report = await client.status()
-    assert report is not None and report.workers == ()
+    while (report := await client.status()) is not None and report.workers:
+        await asyncio.sleep(0.02)
+    assert report is not None, "the host stays"
     assert words(await answer(client, question(reciter))) == RECITATION
     await client.close()
 

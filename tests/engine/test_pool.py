@@ -4,10 +4,9 @@ workers, out-of-memory kills."""
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,90 +14,15 @@ import pytest
 
 from offgrid_tui.engine.builder.find import EngineInfo
 from offgrid_tui.engine.contract import Error as ErrorEvent
-from offgrid_tui.engine.contract import ErrorCode, Event, Load, Loaded, LoadOptions
-from offgrid_tui.engine.host.history import LoadHistory
-from offgrid_tui.engine.host.jobs import Job, ModelRequest
+from offgrid_tui.engine.contract import ErrorCode, Load, Loaded, LoadOptions
 from offgrid_tui.engine.host.oom import OomWatch
-from offgrid_tui.engine.host.pool import Pool, Surroundings
 from offgrid_tui.engine.host.worker import Patience
-from offgrid_tui.hardware.model import Hardware
-from offgrid_tui.hardware.probe import probe
-from offgrid_tui.settings.schema import MemorySettings, Settings
 from tests.engine.asking import question, words
+from tests.engine.bench import Bench
 from tests.engine.conftest import LONG_TEXT, alive
-from tests.support.engine import engine_python
 from tests.support.models import RECITATION, reciter_model
 
 GIB = 2**30
-
-
-class TurnedClock:
-    """Stands still until the test turns it."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def wall(self) -> float:
-        return self.now
-
-
-class Bench:
-    """A pool, and what is asked of it."""
-
-    def __init__(self, folder: Path, **surroundings: object) -> None:
-        self.clock = TurnedClock()
-        self.memory = 16 * GIB
-        self.settings = Settings(memory=MemorySettings(budget=1.0, reserve=0.0))
-        self.engine: EngineInfo | None = EngineInfo(engine_python(), "settings")
-        around = Surroundings(
-            settings=lambda: self.settings,
-            engine=lambda: self.engine,
-            hardware=self.hardware,
-            clock=self.clock,
-            env=os.environ,
-            oom=OomWatch(),
-        )
-        self.pool = Pool(replace(around, **surroundings), LoadHistory(folder / "history.json"))  # type: ignore[arg-type]
-        self.numbers = itertools.count()
-
-    def hardware(self) -> Hardware:
-        found = probe()
-        memory = replace(found.memory, total=self.memory, available=self.memory, cgroup_limit=None)
-        return replace(found, memory=memory)
-
-    def submit(self, request: ModelRequest) -> tuple[Job, list[Event]]:
-        events: list[Event] = []
-        job = Job(f"job {next(self.numbers)}", request, events.append, "the test", self.clock.monotonic)
-        self.pool.submit(job)
-        return job, events
-
-    async def ask(self, request: ModelRequest) -> list[Event]:
-        job, events = self.submit(request)
-        await asyncio.wait_for(job.ended.wait(), 120)
-        return events
-
-    async def code(self, request: ModelRequest) -> ErrorCode | None:
-        last = (await self.ask(request))[-1]
-        return last.code if isinstance(last, ErrorEvent) else None
-
-    def pid(self, model: Path) -> int:
-        pid = next(worker.pid for worker in self.pool.status() if worker.model == os.path.realpath(model))
-        assert pid is not None
-        return pid
-
-    @property
-    def models(self) -> set[str]:
-        return {Path(worker.model).name for worker in self.pool.status()}
-
-
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    bench = Bench(tmp_path)
-    yield bench
-    await bench.pool.close()
 
 
 async def until(fact: Callable[[], object]) -> None:

@@ -12,8 +12,8 @@ from offgrid_tui.engine.builder.errors import build_error
 from offgrid_tui.engine.builder.recipe import DISTRIBUTION, VERSION, Backend
 from offgrid_tui.foundation.units import bytes_text
 
-COMPILE_SPACE = 1_200 * 10**6  # bytes: sources, object files and tools, measured 0.9 GB
-INSTALL_SPACE = 300 * 10**6  # bytes: the environment, measured 0.2 GB
+COMPILE_SPACE = 1_000 * 10**6  # bytes: sources (0.3 GB), tools, object files, and half of all that in reserve
+INSTALL_SPACE = 300 * 10**6  # bytes: the environment (0.15 GB), and as much again
 JOB_MEMORY = 1.2 * 2**30  # bytes that one compiler takes at its worst
 _COMPILERS = ("c++", "g++", "clang++")
 

@@ -13,9 +13,10 @@ REQUIREMENT = f"{DISTRIBUTION}=={VERSION}"
 # What its pyproject.toml asks for, and what scikit-build-core fetches by itself where the system has none.
 BUILD_TOOLS = ("scikit-build-core>=0.9.2,<2", "cmake>=3.21,<5", "ninja>=1.11")
 
-# Free of OpenMP, because its threads spin: decoding falls to a tenth of its speed as soon as another process wants a
-# core, while ggml's own threads keep most of it. `benchmarks/engine` measures both.
-_COMMON = ("-DGGML_OPENMP=OFF", "-DGGML_NATIVE=ON")
+# With OpenMP: its threads can be told to sleep soon when they wait for one another (the worker does), while those of
+# ggml's own pool spin for ever, which makes decoding many times slower as soon as another process wants a core.
+# `python -m benchmarks.threads` measures both.
+_COMMON = ("-DGGML_OPENMP=ON", "-DGGML_NATIVE=ON")
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,6 @@ log = logging.getLogger(__name__)
 
 NICENESS = 5  # a terminal that answers its keys comes before tokens
 _MODULE = "offgrid_tui.engine.worker"
-# How often llama.cpp's threads look for one another before they sleep. OpenMP's own 300,000 times lose nothing on an
-# idle machine and nine tenths of the speed as soon as another process wants a core; see docs/benchmarks.md.
-_WAITING = {"GOMP_SPINCOUNT": "1000"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +121,7 @@ class Worker:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**_WAITING, **env, "GGML_NO_BACKTRACE": "1", "PYTHONUNBUFFERED": "1"},
+            env={**env, "GGML_NO_BACKTRACE": "1", "PYTHONUNBUFFERED": "1"},
             cwd="/",  # a worker must not keep a stick from being unmounted
             limit=MAX_LINE,
         )
