@@ -10,6 +10,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import cache
+from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from pathlib import Path
 
@@ -110,12 +111,20 @@ def train(texts: Iterable[str], size: int) -> Tokenizer:
         for pair in pairwise(parts):
             pairs[pair] += count
             places[pair].add(index)
+    # The heap may hold old counts: what it gives is only taken when it is still true.
+    heap = [(-count, pair) for pair, count in pairs.items()]
+    heapify(heap)
     merges: list[Pair] = []
-    for _ in range(size - len(CONTROL) - len(WHOLE) - 256):
-        best = max(pairs, key=lambda pair: (pairs[pair], pair), default=None)
-        if best is None or pairs[best] < 2:
-            break
+    wanted = size - len(CONTROL) - len(WHOLE) - 256
+    while heap and len(merges) < wanted:
+        found, best = heappop(heap)
+        count = pairs[best]
+        if count != -found:
+            if count > 1:
+                heappush(heap, (-count, best))
+            continue
         merges.append(best)
+        grown: set[Pair] = set()
         for index in places.pop(best):
             parts, count = words[index]
             for pair in pairwise(parts):
@@ -129,5 +138,9 @@ def train(texts: Iterable[str], size: int) -> Tokenizer:
             for pair in pairwise(parts):
                 pairs[pair] += count
                 places[pair].add(index)
+                grown.add(pair)
         del pairs[best]
+        grown.discard(best)
+        for pair in grown:
+            heappush(heap, (-pairs[pair], pair))
     return Tokenizer(merges)
