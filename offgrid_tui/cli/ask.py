@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from offgrid_tui.cli.progress import ProgressLine
+from offgrid_tui.engine.builder.find import find_engine
 from offgrid_tui.engine.client import EngineClient
 from offgrid_tui.engine.contract import (
     Done,
@@ -92,7 +93,8 @@ async def _ask(paths: Paths, settings: Settings, model: str | None, question: st
         try:
             await answer.run()
         except EngineError as error:
-            if error.code is not ErrorCode.ENGINE_MISSING:
+            # A broken engine is not mended by building another one: the settings would still name the broken one.
+            if error.code is not ErrorCode.ENGINE_MISSING or find_engine(paths, settings) is not None:
                 raise
             from offgrid_tui.cli.engine import build  # needed once in the life of a home
 

@@ -136,6 +136,16 @@ def test_errors_have_exit_codes_and_say_what_to_do(
     assert says in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_broken_engine_is_told_and_not_built_around(
+    home: Paths, reciter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OFFGRID_ENGINE_PYTHON", "/bin/false")
+    done = offgrid("ask", "Hello", "--model", reciter)
+    assert done.returncode == 5 and "engine.python" in done.stderr
+    assert not home.engines.exists()
+    offgrid("stop")
+
+
 def test_ctrl_c_keeps_what_came(engine_home: Paths, long_reciter: Path) -> None:
     offgrid("ask", "Hello", "--model", long_reciter, "--max-tokens", "1")
     asking = subprocess.Popen(
