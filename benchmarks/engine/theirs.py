@@ -21,6 +21,9 @@ from offgrid_tui.engine.contract import Message, Sampling
 _START_DEADLINE = 120.0
 _WAITING = ("OMP_", "GOMP_")  # variables that decide how threads wait for one another
 
+# What our worker sets for itself once it runs (engine/worker/__main__.py), where no other process can see it.
+SET_BY_THE_WORKER = {"GOMP_SPINCOUNT": "1000"}
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -30,9 +33,10 @@ class Terms:
     waiting: Mapping[str, str] | None = None
 
     @classmethod
-    def of(cls, process: psutil.Process) -> Terms:
-        """Those of a running process."""
-        return cls(int(process.nice()), {k: v for k, v in process.environ().items() if k.startswith(_WAITING)})
+    def of(cls, worker: psutil.Process) -> Terms:
+        """Those of a running worker of ours."""
+        given = {k: v for k, v in worker.environ().items() if k.startswith(_WAITING)}
+        return cls(int(worker.nice()), given if "OMP_WAIT_POLICY" in given else {**SET_BY_THE_WORKER, **given})
 
     def __str__(self) -> str:
         waiting = ", ".join(f"{name}={value}" for name, value in (self.waiting or {}).items())

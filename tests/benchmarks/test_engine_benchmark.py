@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -12,9 +13,12 @@ import pytest
 from benchmarks import threads
 from benchmarks.engine.compare import Sizes, abort, one_sequence, several_sequences
 from benchmarks.engine.ours import Ours, ours
+from benchmarks.engine.theirs import SET_BY_THE_WORKER
 from benchmarks.measure import Measured
 from benchmarks.report import Report
 from offgrid_tui.engine.contract import LoadOptions, Message
+from offgrid_tui.engine.worker import __main__ as worker_main
+from offgrid_tui.engine.worker.wire import Wire
 from tests.support.engine import engine_python
 
 SIZES = Sizes(prompt=64, decode=96, prefix=64, tail=8, long_prompt=1800, rounds=2)
@@ -79,3 +83,21 @@ async def test_the_thread_benchmark_compares_ways_of_waiting(random_model: Path)
     for rows in report.sections.values():
         assert [row.name for row in rows] == ["openmp", "openmp passive", "openmp spin 100"]
         assert all(row.ratio and row.ratio.least > 0 for row in rows)
+
+
+def test_the_peers_wait_as_our_worker_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {name for name in os.environ if name.startswith(("OMP_", "GOMP_"))} | {"GGML_NO_BACKTRACE"}
+    for name in names | set(SET_BY_THE_WORKER):
+        monkeypatch.setenv(name, "")  # noted, so that what the worker sets is taken back after the test
+        monkeypatch.delenv(name)
+
+    def nobody_listens() -> Wire:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(Wire, "over_standard_streams", nobody_listens)
+    with pytest.raises(BrokenPipeError):
+        worker_main.main()
+
+    assert {name: value for name, value in os.environ.items() if name.startswith(("OMP_", "GOMP_"))} == (
+        SET_BY_THE_WORKER
+    )
