@@ -43,7 +43,7 @@ def test_more_than_there_are_slots_wait_for_one(random_model: Path) -> None:
 def test_a_shared_beginning_is_read_once(random_model: Path) -> None:
     preamble = "You are one of several who work on this question. " * 20
     with worker(random_model) as process:
-        first = process.generate(preamble + "first")
+        first = process.generate(preamble + "first", replace(GREEDY, max_tokens=100))
         ids = [process.ask(f"{preamble}{name}") for name in ("second", "third", "fourth")]
         for id, name in zip(ids, ("second", "third", "fourth"), strict=True):
             answer = process.answer(id)

@@ -50,8 +50,8 @@ def test_only_what_is_long_old_and_unshared_leaves_the_cache() -> None:
     slots = [
         slot(0, shared[:600], running=True),
         slot(1, shared + array("i", [7] * 100)),  # the answer that runs begins as this does, but for 500
-        slot(2, shared[:700]),  # only 100 tokens are its own
-        slot(3, array("i", [1] * 100)),  # short
+        slot(2, shared[:650]),  # only 50 tokens are its own
+        slot(3, array("i", [1] * 50)),  # short
         slot(4, array("i", [2] * 400), idle_since=4_000_000),  # used just now
         slot(5, array("i", [3] * 400)),
     ]
@@ -59,7 +59,7 @@ def test_only_what_is_long_old_and_unshared_leaves_the_cache() -> None:
     placement.park(now=5_000_000)
     assert recorder.parked == recorder.emptied == [1, 5]
     assert recorder.moved == [0]
-    assert [s.filled for s in slots] == [600, 0, 700, 100, 400, 0]
+    assert [s.filled for s in slots] == [600, 0, 650, 50, 400, 0]
 
 
 @pytest.mark.parametrize(

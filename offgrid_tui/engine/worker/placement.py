@@ -9,10 +9,10 @@ from offgrid_tui.engine.worker.llama import Memory
 from offgrid_tui.engine.worker.parking import Parking
 from offgrid_tui.engine.worker.slot import Slot, common_prefix
 
-_LOSABLE = 64  # tokens of another conversation that may be thrown away rather than empty a whole slot for them
+_LOSABLE = 64  # tokens at the end of another conversation that may be thrown away rather than kept in the way
 _GROWTH = 32  # tokens by which each running answer is expected to grow soon
 _PARK_AFTER_US = 3_000_000  # idle for so long while others run
-_PARK_TOKENS = 256  # fewer are not worth the copying
+_PARK_TOKENS = 64  # fewer are not worth the copying
 
 
 class Placement:
@@ -102,13 +102,14 @@ class Placement:
                 pass
             if taken:
                 return oldest, parked_length if self._keep(oldest, parked_length, len(parked.tokens)) else 0
+            length = min(length, source.filled) if source else 0  # making room may have emptied it
         if source is None or length == 0:
             self._put_away(oldest)
             return oldest, 0
         if source.job is None:
             lost = source.filled - length
             same = source.cache_key is not None and source.cache_key == job.request.cache_key
-            if same or source is oldest or lost <= (_LOSABLE if oldest.filled else 0):
+            if same or source is oldest or lost <= _LOSABLE:
                 return source, length if self._keep(source, length, source.filled) else 0
         self._put_away(oldest)
         return oldest, length if self._memory.share(source.index, oldest.index, length) else 0
