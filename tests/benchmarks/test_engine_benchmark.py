@@ -21,12 +21,12 @@ from offgrid_tui.engine.worker import __main__ as worker_main
 from offgrid_tui.engine.worker.wire import Wire
 from tests.support.engine import engine_python
 
-SIZES = Sizes(prompt=64, decode=96, prefix=64, tail=8, long_prompt=1800, rounds=2)
+SIZES = Sizes(prompt=64, decode=96, prefix=64, tail=8, long_prompt=3600, rounds=2)
 
 
 async def test_the_comparisons_run_on_a_tiny_model(random_model: Path) -> None:
     report = Report("tiny")
-    async with ours(engine_python(), random_model, LoadOptions(context=2048, slots=2)) as mine:
+    async with ours(engine_python(), random_model, LoadOptions(context=4096, slots=2)) as mine:
         await one_sequence(report, "one", mine, {"itself": _itself(mine)}, SIZES)
 
         async def answer(messages: tuple[Message, ...], tokens: int, seed: int) -> object:
