@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-import tools.models.random_llama
+import tools.models.random_weights
 import tools.models.reciter
 from tools.models.vocabulary import CHATML
 
@@ -15,10 +16,18 @@ RECITATION = (
 )
 
 
-def random_model(folder: Path, *, seed: int = 1, context: int = 2048, template: str | None = CHATML) -> Path:
-    """A tiny llama (2.4 MB) whose answers depend on the prompt and run until max_tokens or the context's end."""
-    return tools.models.random_llama.random_model(
-        folder / f"random-{seed}.gguf", seed=seed, context=context, template=template
+def random_model(
+    folder: Path,
+    *,
+    seed: int = 1,
+    kind: Literal["llama", "sliding", "recurrent"] = "llama",
+    layers: int = 2,
+    context: int = 2048,
+    template: str | None = CHATML,
+) -> Path:
+    """A tiny model (2.4 MB) whose answers depend on the prompt and run until max_tokens or the context's end."""
+    return tools.models.random_weights.random_model(
+        folder / f"random-{kind}-{seed}.gguf", seed=seed, kind=kind, layers=layers, context=context, template=template
     )
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from tools.models.bench import bench_model
-from tools.models.random_llama import random_model
+from tools.models.random_weights import random_model
 from tools.models.reciter import reciter_model
 
 

@@ -14,10 +14,12 @@ from tools.models.vocabulary import Vocabulary
 
 Block = gguf.GGMLQuantizationType
 
+_CONVOLUTION, _STEP_RANK = 4, 8  # of state space models
+
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of a transformer of llama's kind. `head_size` is of one attention head."""
+    """The sizes of a transformer of llama's kind, or of a state space model. `head_size` is of one attention head."""
 
     architecture: str = "llama"
     layers: int = 1
@@ -28,6 +30,13 @@ class Shape:
     head_size: int = 32
     context: int = 4096
     rope_base: float = 10_000.0
+    window: int = 0  # of sliding attention, in tokens; 0: every token sees all
+    states: int = 0  # of a state space model, which has no attention; 0: it is none
+
+    @property
+    def inner(self) -> int:
+        """Width inside a state space layer."""
+        return 2 * self.width
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,13 @@ def write(
     writer.add_rope_dimension_count(shape.head_size)
     writer.add_rope_freq_base(shape.rope_base)
     writer.add_layer_norm_rms_eps(1e-6)
+    if shape.window:
+        writer.add_sliding_window(shape.window)
+    if shape.states:
+        writer.add_ssm_conv_kernel(_CONVOLUTION)
+        writer.add_ssm_inner_size(shape.inner)
+        writer.add_ssm_state_size(shape.states)
+        writer.add_ssm_time_step_rank(_STEP_RANK)
     writer.add_vocab_size(len(vocabulary))
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
@@ -100,6 +116,19 @@ def write(
 
 def layer_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
     """The tensors of one layer and their shapes, outermost dimension first."""
+    if shape.states:
+        return {
+            "attn_norm.weight": (shape.width,),
+            "ssm_in.weight": (2 * shape.inner, shape.width),
+            "ssm_conv1d.weight": (shape.inner, _CONVOLUTION),
+            "ssm_conv1d.bias": (shape.inner,),
+            "ssm_x.weight": (_STEP_RANK + 2 * shape.states, shape.inner),
+            "ssm_dt.weight": (shape.inner, _STEP_RANK),
+            "ssm_dt.bias": (shape.inner,),
+            "ssm_a": (shape.inner, shape.states),
+            "ssm_d": (shape.inner,),
+            "ssm_out.weight": (shape.width, shape.inner),
+        }
     attention, kv = shape.heads * shape.head_size, shape.kv_heads * shape.head_size
     shapes: dict[str, tuple[int, ...]] = {
         "attn_norm.weight": (shape.width,),
@@ -112,8 +141,10 @@ def layer_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
         "ffn_up.weight": (shape.feed_forward, shape.width),
         "ffn_down.weight": (shape.width, shape.feed_forward),
     }
-    if shape.architecture == "qwen3":
+    if shape.architecture in ("qwen3", "gemma3"):
         shapes |= {"attn_q_norm.weight": (shape.head_size,), "attn_k_norm.weight": (shape.head_size,)}
+    if shape.architecture == "gemma3":
+        shapes |= {"post_attention_norm.weight": (shape.width,), "post_ffw_norm.weight": (shape.width,)}
     return shapes
 
 

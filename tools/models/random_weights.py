@@ -1,10 +1,11 @@
-"""A tiny llama of random weights: its attention is real, so an answer depends on the whole prompt."""
+"""Tiny models of random weights: their attention is real, so an answer depends on the whole prompt."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gguf
 import numpy as np
@@ -14,12 +15,14 @@ from tools.models.writing import Block, Shape, Tensor, layer_shapes, ones, write
 
 # Logits of about this standard deviation make the best token stand out, so that greedy sampling is well defined.
 _LOGIT_DEVIATION = 12.0
+_ARCHITECTURES = {"llama": "llama", "sliding": "gemma3", "recurrent": "mamba"}
 
 
 def random_model(
     path: Path,
     *,
     seed: int = 1,
+    kind: Literal["llama", "sliding", "recurrent"] = "llama",
     layers: int = 2,
     width: int = 128,
     context: int = 2048,
@@ -28,11 +31,17 @@ def random_model(
     """Write the model to `path`. It never ends its own turn: an answer runs to max_tokens or the context's end.
 
     Args:
+        kind: `sliding` is a gemma3 whose first layers see 64 tokens back; `recurrent` is a mamba, whose memory is a
+            state that can only grow.
         width: a multiple of 32.
         template: the chat template in the file's metadata; None leaves it out.
     """
     heads = width // 32
-    shape = Shape("llama", layers, width, 2 * width, heads, heads, head_size=32, context=context)
+    shape = Shape(_ARCHITECTURES[kind], layers, width, 2 * width, heads, heads, head_size=32, context=context)
+    if kind == "sliding":
+        shape = replace(shape, window=64)
+    elif kind == "recurrent":
+        shape = replace(shape, states=16)
     vocabulary = Vocabulary()
     vocabulary.learn(common_words())
     tokens = len(vocabulary)
@@ -52,7 +61,9 @@ def random_model(
     for layer in range(layers):
         for name, dimensions in layer_shapes(shape).items():
             full = f"blk.{layer}.{name}"
-            if len(dimensions) == 1:
+            if name == "ssm_a":  # a state fades by exp(a)
+                tensors.append(Tensor(full, dimensions, Block.F32, partial(np.full, dimensions, -0.5, np.float32)))
+            elif len(dimensions) == 1:
                 tensors.append(Tensor(full, dimensions, Block.F32, partial(ones, *dimensions)))
             else:
                 deviation = 1.6 / dimensions[1] ** 0.5
