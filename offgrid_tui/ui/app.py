@@ -3,43 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.dom import DOMNode
-from textual.notifications import SeverityLevel
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Input, TextArea
-from textual.worker import Worker, WorkerState
 
 from offgrid_tui.foundation.errors import ExitCode, OffGridError
 from offgrid_tui.foundation.events import Bus
-from offgrid_tui.foundation.text import clean, clean_line
+from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.system.paths import Paths
-from offgrid_tui.system.resources import resource
-from offgrid_tui.ui import clipboard, messages
 from offgrid_tui.ui.chat.figures import stem
 from offgrid_tui.ui.chat.screen import ChatScreen
+from offgrid_tui.ui.copying import CopyingApp
 from offgrid_tui.ui.frame.heartbeat import Heartbeat
 from offgrid_tui.ui.frame.pulse import Activity, Pulse
 from offgrid_tui.ui.frame.screen import FrameScreen
 from offgrid_tui.ui.keys import unknown_actions
 from offgrid_tui.ui.signals import leave_on_signals
-from offgrid_tui.ui.terminal import teach_alt_enter
-from offgrid_tui.ui.themes import FALLBACK, load_themes, variable_defaults
-from offgrid_tui.ui.widgets.gauge import Drawing
+from offgrid_tui.ui.terminal import draw_on_stdout_without_stderr, teach_alt_enter
 
 if TYPE_CHECKING:
     from offgrid_tui.settings.schema import Settings
     from offgrid_tui.ui.bridge import Bridge
     from offgrid_tui.workstation import Workstation
 
-log = logging.getLogger(__name__)
 TWICE = 2.0  # seconds within which a second ctrl+c asks to quit
 MEMORY_BUSY, MEMORY_IDLE = 1.0, 5.0  # seconds between two looks at the memory
 
@@ -53,7 +43,7 @@ class Mode:
     title: str
 
 
-class OffGridApp(App[None]):
+class OffGridApp(CopyingApp):
     """One workstation on one terminal.
 
     Args:
@@ -95,25 +85,15 @@ class OffGridApp(App[None]):
         self.failure: OffGridError | None = None
         self.bridge: Bridge
         self._workstation: Workstation | None = None
+        self._closed = self._leaving = False
         self._opener = opener or self._open_workstation
         self._interrupted = 0.0
-        self._clashes: set[str] = set()
         self.animation_level = "none"  # nothing glides: every step of it would be a packet over SSH
 
     # ── opening ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
-        """A key of the user's own takes the place of one of ours: he is told which."""
-        names = ", ".join(sorted(binding.description for binding in clashed_bindings if binding.description))
-        if names and names not in self._clashes:
-            self._clashes.add(names)
-            self.notify(f"A key in config.toml was taken from: {names}", severity="warning")
-
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        return variable_defaults()
-
     def on_mount(self) -> None:
-        self._load_themes()
+        self.load_themes()
         self.set_keymap(dict(self.settings.keys))
         leave_on_signals(lambda code: self.start(self.leave(code)))
         self.call_after_refresh(self.start, self._open())
@@ -172,79 +152,16 @@ class OffGridApp(App[None]):
         assert isinstance(screen, ChatScreen)
         return screen
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` beside everything else. What goes wrong in it is told, and logged; the screen stays."""
-        self.run_worker(work, exit_on_error=False)
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """The boundary of what runs beside: an error that nobody expected."""
-        error = event.worker.error
-        if event.state is not WorkerState.ERROR or error is None:
-            return
-        log.error("%s failed", event.worker.name, exc_info=error)
-        if isinstance(error, OffGridError):
-            self.notify_error(error)
-        else:
-            self.notify(f"{type(error).__name__}: {error}", title="A defect in OffGrid", severity="error", timeout=20)
-
     async def close_workstation(self) -> None:
-        workstation, self._workstation = self._workstation, None
-        if workstation is not None:
-            self.opened.clear()
+        """Save, and let go of everything; once."""
+        self.opened.clear()
+        if self._workstation is not None and not self._closed:
+            self._closed = True  # it stays where it is: messages that wait still look at it
             self.bridge.close()
-            await workstation.close()
+            await self._workstation.close()
 
     async def on_unmount(self) -> None:
         await self.close_workstation()
-
-    # ── looks ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    @property
-    def drawing(self) -> Drawing:
-        if self.settings.ui.ascii:
-            return Drawing.ASCII
-        return Drawing.BLOCKS if self.native_ansi_color or self.no_color else Drawing.SHADES
-
-    def _load_themes(self) -> None:
-        found = load_themes((resource("themes"), self.paths.config / "themes"))
-        for name in tuple(self.available_themes):
-            self.unregister_theme(name)
-        for theme in found.themes.values():
-            self.register_theme(theme)
-        wanted = self.settings.ui.theme
-        if wanted not in found.themes:
-            names = ", ".join(sorted(found.themes))
-            self.notify(f"There is no theme {wanted!r}. There are: {names}", severity="warning")
-        for problem in found.problems:
-            self.notify(f"{problem.file.name}: {problem.what}", title="A theme can't be used", severity="warning")
-        self.theme = wanted if wanted in found.themes else FALLBACK
-
-    def use_theme(self, name: str) -> None:
-        """Take a theme, and remember it in config.toml."""
-        from offgrid_tui.settings.write import set_value
-
-        self.theme = name
-        try:
-            set_value(self.paths, "ui.theme", name)
-        except (OffGridError, OSError) as error:
-            self.notify(f"The theme holds until you quit: {error}", severity="warning")
-
-    def notify(
-        self,
-        message: str,
-        *,
-        title: str = "",
-        severity: SeverityLevel = "information",
-        timeout: float | None = None,
-        markup: bool = False,
-    ) -> None:
-        """As Textual's, but markup stays off whoever asks, and the text is cleaned."""
-        super().notify(clean(message), title=clean_line(title), severity=severity, timeout=timeout or 5, markup=False)
-
-    def notify_error(self, error: OffGridError) -> None:
-        """Title, why, and what to do next."""
-        text = "\n".join(part for part in (error.detail, error.mend) if part)
-        self.notify(text or error.title, title=error.title if text else "", severity="error", timeout=10)
 
     # ── the model ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -259,18 +176,6 @@ class OffGridApp(App[None]):
         station = self.workstation
         return {"model": self.model, "sampling": station.sampling, "reasoning": station.reasoning}
 
-    # ── what came over the bridge ──────────────────────────────────────────────────────────────────────────────────
-
-    def on_engine_moved(self, message: messages.EngineMoved) -> None:
-        if message.problem:
-            self.notify(message.detail, title=message.problem, severity="error", timeout=30)
-
-    def on_saving_troubled(self, message: messages.SavingTroubled) -> None:
-        if message.problem:
-            self.notify(message.problem, title="The answer can't be saved", severity="error", timeout=20)
-        else:
-            self.notify("The answer is saved after all")
-
     # ── actions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def why_not(self, action: str) -> str:
@@ -283,7 +188,7 @@ class OffGridApp(App[None]):
 
     async def action_interrupt(self) -> None:
         """Copy what is selected; else stop the answer; else, twice, ask to quit."""
-        if text := self._selected():
+        if text := self.selected():
             await self.copy(text)
             self.screen.clear_selection()
         elif self.opened.is_set() and self.chat_screen.stop_answer():
@@ -295,28 +200,6 @@ class OffGridApp(App[None]):
         else:
             self._interrupted = asyncio.get_running_loop().time()
             self.notify("Press ctrl+c again to quit", timeout=TWICE)
-
-    def _selected(self) -> str:
-        focused = self.focused
-        if isinstance(focused, TextArea | Input) and focused.selected_text:
-            return focused.selected_text
-        return self.screen.get_selected_text() or ""
-
-    async def copy(self, text: str) -> None:
-        """Copy, and tell what is known about it."""
-        self.notify(await clipboard.copy(text, self._write_raw))
-
-    def _write_raw(self, sequence: str) -> None:
-        if self._driver is not None:
-            self._driver.write(sequence)
-
-    def copy_to_clipboard(self, text: str) -> None:
-        """Textual's own widgets copy through here."""
-        self._clipboard = text
-        self.start(self.copy(text))
-
-    def open_url(self, url: str, *, new_tab: bool = True) -> None:
-        """Nothing on screen opens a browser: over SSH there is none, and a model chooses what a link says."""
 
     async def action_leave(self) -> None:
         if self._answering():
@@ -364,6 +247,9 @@ class OffGridApp(App[None]):
 
     async def leave(self, code: int = 0) -> None:
         """Save and close everything, then give the terminal back."""
+        if self._leaving:
+            return
+        self._leaving = True
         await self.close_workstation()
         self.exit(return_code=code)
 
@@ -375,6 +261,7 @@ def run(paths: Paths, settings: Settings, model: str | None) -> int:
         OffGridError: the workstation could not be opened; the terminal is as it was.
     """
     teach_alt_enter()
+    draw_on_stdout_without_stderr()
     app = OffGridApp(paths, settings, model)
     app.run(mouse=settings.ui.mouse)
     if app.failure is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,3 +13,9 @@ def teach_alt_enter() -> None:
     """Without the Kitty protocol alt+enter arrives as ESC CR, which Textual takes for a circumflex and an enter."""
     keys: Any = ANSI_SEQUENCES_KEYS
     keys["\x1b\r"] = (SimpleNamespace(value="alt+enter"),)
+
+
+def draw_on_stdout_without_stderr() -> None:
+    """Textual draws on stderr. With `2>log` that is no terminal, and stdout is one."""
+    if sys.__stderr__ is None or not sys.__stderr__.isatty():
+        sys.__stderr__ = sys.__stdout__  # type: ignore[misc]

@@ -220,3 +220,11 @@ def test_two_workstations_show_the_same_chats(terminal: Open, counter: Path) -> 
     one.type("From the first.")
     one.press("Enter")
     two.until_shown("From the first.")
+
+
+def test_errors_can_be_sent_elsewhere(terminal: Open, counter: Path, tmp_path: Path) -> None:
+    t = terminal()
+    t.offgrid("--model", str(counter), unquoted=f"2> {tmp_path / 'errors'}")
+    t.press("C-q")
+    t.until_shown("left with 0")
+    assert (tmp_path / "errors").read_text() == ""
