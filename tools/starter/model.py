@@ -61,9 +61,7 @@ class Attention(nn.Module):
         k = self.k(x).view(batch, length, shape.kv_heads, shape.head_size)
         v = self.v(x).view(batch, length, shape.kv_heads, shape.head_size).transpose(1, 2)
         q, k = _rotate(q, turn).transpose(1, 2), _rotate(k, turn).transpose(1, 2)
-        each = shape.heads // shape.kv_heads
-        k, v = k.repeat_interleave(each, 1), v.repeat_interleave(each, 1)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True) if x.is_cuda else _attend(q, k, v)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True) if x.is_cuda else _attend(q, k, v)
         out: Tensor = self.output(y.transpose(1, 2).reshape(batch, length, -1))
         return out
 
@@ -128,11 +126,20 @@ def _turns(shape: Shape) -> tuple[Tensor, Tensor]:
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Causal attention [batch, heads, length, head_size] by plain products: on a CPU in bf16 two and a half times as
-    fast as torch's fused one at the length of a short chat (114), and as fast at 500."""
-    scores = (q @ k.transpose(-1, -2)).float() * q.shape[-1] ** -0.5
-    later = torch.ones(q.shape[-2], q.shape[-2], dtype=torch.bool, device=q.device).triu(1)
-    return scores.masked_fill(later, float("-inf")).softmax(-1).to(v.dtype) @ v
+    """Causal attention [batch, heads, length, head_size] by plain products; `k` and `v` have fewer heads.
+
+    On a CPU in bf16 it is three to four times as fast as torch's fused one at the lengths of a chat: the queries that
+    share a key head are one matrix, the mask comes with the product, and nothing is widened to 32 bits.
+    """
+    batch, heads, length, size = q.shape
+    kv_heads = k.shape[1]
+    each = heads // kv_heads
+    later = torch.full((length, length), float("-inf"), dtype=q.dtype, device=q.device).triu(1).repeat(each, 1)
+    q = q.reshape(batch * kv_heads, each * length, size)
+    k, v = k.reshape(-1, length, size), v.reshape(-1, length, size)
+    with torch.autocast(q.device.type, enabled=False):
+        scores = torch.baddbmm(later, q, k.transpose(1, 2), alpha=size**-0.5)
+        return (scores.softmax(-1) @ v).view(batch, heads, length, size)
 
 
 def _rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
