@@ -24,6 +24,7 @@ from offgrid_tui.engine.contract import (
 from tests.support import models
 from tests.support.reference import assert_same_but_for_ties, greedy
 from tests.support.worker import GREEDY, OPTIONS, WorkerProcess, worker
+from tools.models.vocabulary import CHATML
 
 LOGIT_MARGIN = 0.05  # of logits with a deviation of 12: less may be a difference of rounding
 
@@ -153,6 +154,21 @@ def test_thinking_is_a_channel_of_its_own(tmp_path: Path) -> None:
         assert answer.thinking == "First this,\nthen that."
         assert answer.text == "The answer."
         assert 0 < answer.done.thinking_tokens < answer.done.completion_tokens
+
+
+def test_thinking_can_be_switched_off_where_the_template_has_a_switch(tmp_path: Path) -> None:
+    switch = "{% if enable_thinking is defined and not enable_thinking %}{{ '<think>\n\n</think>\n\n' }}{% endif %}"
+    with worker(models.random_model(tmp_path, template=CHATML + switch)) as process:
+        on = process.generate("Hello", reasoning=Reasoning("on"))
+        off = process.generate("Hello", reasoning=Reasoning("off"))
+        auto = process.generate("Hello")
+        assert on.done.prompt_tokens == auto.done.prompt_tokens < off.done.prompt_tokens
+        assert off.done.thinking_tokens == 0
+    with worker(models.random_model(tmp_path, template=CHATML + "{{ '<think>\n' }}")) as process:
+        answer = process.generate("Hello")  # the prompt has begun to think, and this model never stops
+        assert answer.text == "" and len(answer.thinking) > 0
+        assert answer.done.thinking_tokens == answer.done.completion_tokens
+        assert process.generate("Hello", reasoning=Reasoning("off")).error.code is ErrorCode.UNSUPPORTED
 
 
 def test_stop_strings_end_the_answer(tmp_path: Path) -> None:

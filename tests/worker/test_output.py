@@ -48,6 +48,7 @@ def cuts(text: bytes) -> Iterator[list[bytes]]:
         ("\n <think>a <b> </thin </think>c</think>", "c</think>", "a <b> </thin"),
         ("<think>\n\n</think>\n\nyes", "yes", ""),
         ("[THINK]x[/THINK] y", "y", "x"),
+        ("<|channel>thought\nx\n<channel|>y", "y", "x"),
         ("<thinking>one\n\ntwo</thinking>three", "three", "one\n\ntwo"),
         ("<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>yes", "yes", "hm"),
         ("<|channel|>final<|message|>yes", "yes", ""),

@@ -62,6 +62,12 @@ def test_tools_calls_and_results_reach_it(renderer: Renderer) -> None:
     assert "tools" not in template.render(HELLO)
 
 
+def test_arguments_are_text_where_the_template_wants_text(renderer: Renderer) -> None:
+    source = ASK + "{% for m in messages if m.tool_calls %}{{ '>' + m.tool_calls[0].function.arguments }}{% endfor %}"
+    call = Message("assistant", "", tool_calls=(ToolCall("c1", "now", {"zone": "ä"}),))
+    assert made(source, renderer).render((*HELLO, call)).endswith('>{"zone": "ä"}')
+
+
 def test_what_templates_do_in_the_wild(renderer: Renderer) -> None:
     for body in (
         "{% set ns = namespace(x=[]) %}{% for m in messages %}{% set _ = ns.x.append(m.role) %}{% endfor %}{{ ns.x }}",

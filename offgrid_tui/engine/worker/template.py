@@ -5,6 +5,8 @@ Where that is missing or broken, ChatML stands in for it, and `Template.name` sa
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -77,7 +79,13 @@ class Template:
         if reasoning.mode != "auto" and self.switches_thinking:
             values["enable_thinking"] = reasoning.mode == "on"
         try:
-            return self._render(listed, values, cancelled) + begun
+            try:
+                return self._render(listed, values, cancelled) + begun
+            except RenderError:
+                if not any(message.tool_calls for message in messages):
+                    raise
+                # Most templates take the arguments of a call as a mapping, some as text.
+                return self._render(_with_arguments_as_text(listed), values, cancelled) + begun
         except RefusedError as refusal:
             raise Problem(
                 ErrorCode.BAD_REQUEST,
@@ -134,6 +142,14 @@ def _message(message: Message) -> dict[str, Any]:
     if message.name is not None:
         value["name"] = message.name
     return value
+
+
+def _with_arguments_as_text(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    changed = copy.deepcopy(messages)
+    for message in changed:
+        for call in message.get("tool_calls", ()):
+            call["function"]["arguments"] = json.dumps(call["function"]["arguments"], ensure_ascii=False)
+    return changed
 
 
 def _tool(tool: Tool) -> dict[str, Any]:

@@ -28,7 +28,10 @@ FAMILIES = (
     Markers("<thought>", "</thought>"),
     Markers("<reasoning>", "</reasoning>"),
     Markers("<seed:think>", "</seed:think>"),
+    Markers("<mm:think>", "</mm:think>"),
+    Markers("<think:opensource>", "</think:opensource>"),
     Markers("[THINK]", "[/THINK]"),
+    Markers("<|channel>thought", "<channel|>"),
     Markers("<|START_THINKING|>", "<|END_THINKING|>"),
     Markers("<|begin_of_thought|>", "<|end_of_thought|>"),
     Markers(
