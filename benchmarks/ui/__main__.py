@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import array
 import asyncio
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import psutil
@@ -19,13 +19,15 @@ from benchmarks.measure import Series, percentile, take_turns
 from benchmarks.models import bench_model
 from benchmarks.others import Others
 from benchmarks.report import Goal, Report, Row
-from benchmarks.session import ready, workstation
+from benchmarks.session import Session, ready, workstation
 from benchmarks.terminal import Terminal
+from benchmarks.ui import probe
 
 SMOOTH = Goal("below", 16.0)  # ms: a frame of 60 in a second
 QUIET = Goal("below", 1.0)  # percent of a core
 OFFGRID = [sys.executable, "-m", "offgrid_tui"]
 MIB = 2**20
+PROCESSES = ("workstation", "engine host", "worker, model loaded")
 SMOOTHNESS = "event loop, lateness of a tick every 10 ms"
 
 
@@ -43,61 +45,65 @@ async def starts(report: Report, rounds: int) -> None:
     report.add("starting", Row("offgrid --version", "ms", version, nothing, "python -c pass"))
 
 
-async def sessions(report: Report, arguments: argparse.Namespace) -> None:
-    """Workstations in a terminal of ours, one after the other: first frame, lateness, idle, memory."""
-    names = ("frame", "ready", "p99", "p99 idle", "worst", "app idle", "host idle", "worker idle")
-    found: dict[str, list[float]] = {name: [] for name in (*names, "app", "host", "worker")}
+async def smoothness(report: Report, arguments: argparse.Namespace) -> None:
+    """Lateness of the event loop in workstations that have a clock in it, one after the other."""
+    late: dict[str, list[float]] = {"p99": [], "worst": [], "rest": []}
     for _ in range(arguments.rounds):
         with tempfile.TemporaryDirectory() as folder:
             result = Path(folder) / "lateness"
             command = [sys.executable, "-m", "benchmarks.ui.probe", str(result)]
-            async with workstation(
-                arguments.python, arguments.model, command, chat_max_tokens=str(arguments.tokens)
-            ) as session:
-                frame, settled = first_frame(session.terminal)
-                found["frame"].append(frame)
-                found["ready"].append(settled)
+            async with open_workstation(arguments, command) as session:
                 await session.ask("one two", arguments.longest)  # loads the model
                 others = Others()
                 pressed, stored = await session.ask("count to ten and tell a story", arguments.longest)
                 ended = time.monotonic()
-                app = psutil.Process(session.terminal.process.pid)
-                processes = {"app": app, **_engine(session.home.paths.socket)}
-                await asyncio.sleep(2)
-                idle_began = time.monotonic()
-                idle = await _cpu(processes, arguments.idle)
-                idle_ended = time.monotonic()
                 report.disturbed(SMOOTHNESS, others.cores())
-                for name, process in processes.items():
-                    found[f"{name} idle"].append(idle[name])
-                    found[name].append(process.memory_info().rss / MIB)
-                progress(f"answered with {stored.figures.completion_tokens} tokens")
-            notes = array.array("d", result.read_bytes())
-        pairs = list(zip(notes[::2], notes[1::2], strict=True))
-        during = [1000 * late for when, late in pairs if pressed <= when <= ended]
-        resting = [1000 * late for when, late in pairs if idle_began <= when <= idle_ended]
-        found["p99"].append(percentile(during, 0.99))
-        found["worst"].append(max(during))
-        found["p99 idle"].append(percentile(resting, 0.99))
-    series = {name: Series(tuple(values)) for name, values in found.items() if values}
-    report.add(
-        "starting",
-        Row("first frame in a terminal", "ms", series["frame"]),
-        Row("ready to be typed in", "ms", series["ready"]),
-    )
+                progress(f"{SMOOTHNESS}: an answer of {stored.figures.completion_tokens} tokens")
+                await asyncio.sleep(5)
+            pairs = probe.read(result)
+        during = [1000 * lateness for when, lateness in pairs if pressed <= when <= ended]
+        late["p99"].append(percentile(during, 0.99))
+        late["worst"].append(max(during))
+        late["rest"].append(percentile([1000 * lateness for when, lateness in pairs if when > ended + 1], 0.99))
     report.add(
         SMOOTHNESS,
-        Row("p99 while a model answers at full speed", "ms", series["p99"], goal=SMOOTH),
-        Row("worst while it answers", "ms", series["worst"]),
-        Row("p99 at rest", "ms", series["p99 idle"]),
+        Row("p99 while a model answers at full speed", "ms", Series(tuple(late["p99"])), goal=SMOOTH),
+        Row("worst while it answers", "ms", Series(tuple(late["worst"]))),
+        Row("p99 at rest", "ms", Series(tuple(late["rest"]))),
     )
-    for name, words in (("app", "workstation"), ("host", "engine host"), ("worker", "worker, model loaded")):
-        report.add(
-            f"at rest for {arguments.idle:.0f} s",
-            Row(f"CPU, {words}", "% of a core", series[f"{name} idle"], goal=QUIET),
-        )
-    for name, words in (("app", "workstation"), ("host", "engine host"), ("worker", "worker, model loaded")):
-        report.add("memory, resident", Row(words, "MiB", series[name]))
+
+
+async def rest(report: Report, arguments: argparse.Namespace) -> None:
+    """First frame, then what the processes use with a loaded model and nothing to do."""
+    frames: list[tuple[float, float]] = []
+    used: dict[str, list[float]] = {name: [] for name in PROCESSES}
+    resident: dict[str, list[float]] = {name: [] for name in PROCESSES}
+    section = f"at rest for {arguments.idle:.0f} s"
+    for _ in range(arguments.rounds):
+        async with open_workstation(arguments, OFFGRID) as session:
+            frames.append(first_frame(session.terminal))
+            await session.ask("count to ten and tell a story", arguments.longest)
+            processes = {"workstation": psutil.Process(session.terminal.process.pid)}
+            processes |= _engine(session.home.paths.socket)
+            await asyncio.sleep(2)  # what an answer leaves to be done
+            progress(section)
+            others = Others()
+            for name, percent in (await _cpu(processes, arguments.idle)).items():
+                used[name].append(percent)
+            report.disturbed(section, others.cores())
+            for name, process in processes.items():
+                resident[name].append(process.memory_info().rss / MIB)
+    report.add(
+        "starting",
+        Row("first frame in a terminal", "ms", Series(tuple(frame for frame, _ in frames))),
+        Row("ready to be typed in", "ms", Series(tuple(ready for _, ready in frames))),
+    )
+    report.add(section, *(Row(f"CPU, {n}", "% of a core", Series(tuple(v)), goal=QUIET) for n, v in used.items()))
+    report.add("memory, resident", *(Row(name, "MiB", Series(tuple(values))) for name, values in resident.items()))
+
+
+def open_workstation(arguments: argparse.Namespace, command: list[str]) -> AbstractAsyncContextManager[Session]:
+    return workstation(arguments.python, arguments.model, command, chat_max_tokens=str(arguments.tokens))
 
 
 def first_frame(terminal: Terminal) -> tuple[float, float]:
@@ -115,7 +121,7 @@ def _engine(socket: Path) -> dict[str, psutil.Process]:
     """The engine host that listens on `socket`, and its worker."""
     for process in psutil.process_iter(["cmdline"]):
         if str(socket.parent) in (process.info["cmdline"] or []):
-            return {"host": process, "worker": process.children()[0]}
+            return {"engine host": process, "worker, model loaded": process.children()[0]}
     raise RuntimeError("no engine host runs")
 
 
@@ -135,7 +141,8 @@ async def _timed(command: list[str]) -> dict[str, float]:
 async def measure(arguments: argparse.Namespace) -> Report:
     report = Report("The workstation in a terminal")
     await starts(report, 10 if arguments.rounds > 1 else 4)
-    await sessions(report, arguments)
+    await rest(report, arguments)
+    await smoothness(report, arguments)
     return report
 
 

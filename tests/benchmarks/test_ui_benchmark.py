@@ -14,7 +14,7 @@ from benchmarks import screen
 from benchmarks.models import RECITED
 from benchmarks.report import Report
 from benchmarks.session import workstation
-from benchmarks.ui.__main__ import sessions
+from benchmarks.ui.__main__ import rest, smoothness
 from tests.support.engine import engine_python
 from tools.models.reciter import reciter_model
 
@@ -42,7 +42,8 @@ async def test_the_workstation_is_measured(random_model: Path) -> None:
     report = Report("tiny")
     arguments = Namespace(python=engine_python(), model=random_model, rounds=1, idle=0.5, tokens=16, longest=120.0)
 
-    await sessions(report, arguments)
+    await rest(report, arguments)
+    await smoothness(report, arguments)
 
     sections = json.loads(report.as_json())["sections"]
     rows = {row["name"]: row for name in sections for row in sections[name]}
