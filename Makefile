@@ -61,3 +61,5 @@ needs-python:
 needs-tools:
 	@command -v g++ >/dev/null || { echo "A C++ compiler is missing: apt install g++" >&2; exit 1; }
 	@command -v tmux >/dev/null || { echo "tmux is missing, the tests drive it: apt install tmux" >&2; exit 1; }
+
+include tools/starter/Makefile

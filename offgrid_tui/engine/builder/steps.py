@@ -114,7 +114,7 @@ class Build:
         unpacked = self._work / "unpacking"
         shutil.rmtree(unpacked, ignore_errors=True)
         with tarfile.open(archive) as tar:
-            # The argument `filter` came with Python 3.11.4; Debian 12 has 3.11.2. The hash above vouches for what is in.
+            # Not by the argument `filter`, which came with Python 3.11.4: Debian 12 has 3.11.2.
             tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _path: member)
             tar.extractall(unpacked)
         next(unpacked.iterdir()).rename(source)
