@@ -59,12 +59,12 @@ async def smoothness(report: Report, arguments: argparse.Namespace) -> None:
                 ended = time.monotonic()
                 report.disturbed(SMOOTHNESS, others.cores())
                 progress(f"{SMOOTHNESS}: an answer of {stored.figures.completion_tokens} tokens")
-                await asyncio.sleep(5)
+                await asyncio.sleep(max(2.0, min(5.0, arguments.idle)))
             pairs = probe.read(result)
         during = [1000 * lateness for when, lateness in pairs if pressed <= when <= ended]
         late["p99"].append(percentile(during, 0.99))
         late["worst"].append(max(during))
-        late["rest"].append(percentile([1000 * lateness for when, lateness in pairs if when > ended + 1], 0.99))
+        late["rest"].append(percentile([1000 * lateness for when, lateness in pairs if when > ended + 0.5], 0.99))
     report.add(
         SMOOTHNESS,
         Row("p99 while a model answers at full speed", "ms", Series(tuple(late["p99"])), goal=SMOOTH),
