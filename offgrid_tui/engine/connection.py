@@ -7,20 +7,8 @@ import itertools
 import logging
 from typing import Any, TypeVar
 
-from offgrid_tui.engine.contract import (
-    Cancel,
-    ContractError,
-    Error,
-    ErrorCode,
-    Event,
-    Ping,
-    Request,
-    Shutdown,
-    Status,
-    Unload,
-    decode,
-    encode,
-)
+from offgrid_tui.engine.codec import ContractError, decode, encode
+from offgrid_tui.engine.contract import Cancel, Error, ErrorCode, Event, Ping, Request, Shutdown, Status, Unload
 from offgrid_tui.engine.errors import EngineError
 from offgrid_tui.engine.host.start import Line
 from offgrid_tui.engine.mailbox import Mailbox, MailboxFull

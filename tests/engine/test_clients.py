@@ -16,20 +16,8 @@ from pathlib import Path
 import pytest
 
 from offgrid_tui.engine.client import EngineClient
-from offgrid_tui.engine.contract import (
-    VERSION,
-    Cancel,
-    Done,
-    ErrorCode,
-    Hello,
-    Loaded,
-    Ping,
-    Prefill,
-    StopReason,
-    Text,
-    decode,
-    encode,
-)
+from offgrid_tui.engine.codec import decode, encode
+from offgrid_tui.engine.contract import VERSION, Cancel, Done, ErrorCode, Hello, Loaded, Ping, Prefill, StopReason, Text
 from offgrid_tui.engine.errors import EngineError
 from offgrid_tui.engine.host.peer import peer_of
 from offgrid_tui.engine.host.server import Host

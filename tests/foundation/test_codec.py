@@ -13,8 +13,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pytest
 
-from offgrid_tui.engine import contract
-from offgrid_tui.engine.contract import ContractError, Ping, decode, encode
+from offgrid_tui.engine import codec, contract
+from offgrid_tui.engine.codec import ContractError, decode, encode
+from offgrid_tui.engine.contract import Ping
 
 MESSAGES = [*get_args(contract.Request), *get_args(contract.Event)]
 _TEXTS = ["", "a", "grüße 👍", "\x1b]52;c;x\x07", '"quoted"\\', "line\nline\r\n\u2028", "x" * 1000]
@@ -144,9 +145,9 @@ def test_what_is_no_message(line: bytes) -> None:
 
 def test_a_line_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
     line = encode(Ping("a" * 100))
-    monkeypatch.setattr(contract, "MAX_LINE", len(line))
+    monkeypatch.setattr(codec, "MAX_LINE", len(line))
     assert decode(line) == Ping("a" * 100)
-    monkeypatch.setattr(contract, "MAX_LINE", len(line) - 1)
+    monkeypatch.setattr(codec, "MAX_LINE", len(line) - 1)
     with pytest.raises(ContractError, match="bytes"):
         decode(line)
 

@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
+from offgrid_tui.engine.codec import decode, encode
 from offgrid_tui.engine.contract import (
     Cancel,
     Done,
@@ -28,8 +29,6 @@ from offgrid_tui.engine.contract import (
     Request,
     Sampling,
     Text,
-    decode,
-    encode,
 )
 
 DEADLINE = 90.0  # seconds; for a fact that must come, on the slowest machine

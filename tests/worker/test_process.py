@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from offgrid_tui.engine.codec import encode
 from offgrid_tui.engine.contract import (
     Error,
     ErrorCode,
@@ -20,7 +21,6 @@ from offgrid_tui.engine.contract import (
     Prefill,
     Shutdown,
     Unload,
-    encode,
 )
 from tests.support import models
 from tests.support.worker import DEADLINE, GREEDY, OPTIONS, worker

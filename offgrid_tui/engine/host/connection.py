@@ -8,7 +8,8 @@ import logging
 from collections.abc import Callable
 from typing import cast, get_args
 
-from offgrid_tui.engine.contract import ContractError, Event, Request, decode, encode
+from offgrid_tui.engine.codec import ContractError, decode, encode
+from offgrid_tui.engine.contract import Event, Request
 from offgrid_tui.engine.mailbox import Mailbox, MailboxFull
 
 log = logging.getLogger(__name__)

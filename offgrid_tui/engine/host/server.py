@@ -11,10 +11,9 @@ from collections.abc import Coroutine
 from typing import Any
 
 from offgrid_tui.engine.builder.recipe import DISTRIBUTION
+from offgrid_tui.engine.codec import MAX_LINE, ContractError
 from offgrid_tui.engine.contract import (
-    MAX_LINE,
     Cancel,
-    ContractError,
     Count,
     Error,
     ErrorCode,

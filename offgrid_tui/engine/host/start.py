@@ -9,7 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from offgrid_tui.engine.contract import MAX_LINE, ErrorCode
+from offgrid_tui.engine.codec import MAX_LINE
+from offgrid_tui.engine.contract import ErrorCode
 from offgrid_tui.engine.errors import EngineError
 from offgrid_tui.engine.host.peer import Peer, peer_of
 from offgrid_tui.engine.launch import own_command

@@ -10,17 +10,8 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from offgrid_tui.engine.contract import (
-    MAX_LINE,
-    ContractError,
-    Event,
-    Log,
-    Ping,
-    Request,
-    Shutdown,
-    decode,
-    encode,
-)
+from offgrid_tui.engine.codec import MAX_LINE, ContractError, decode, encode
+from offgrid_tui.engine.contract import Event, Log, Ping, Request, Shutdown
 from offgrid_tui.engine.host.oom import OomWatch
 from offgrid_tui.engine.host.ring import LogRing
 from offgrid_tui.engine.launch import guest_command

@@ -7,16 +7,8 @@ import threading
 from collections.abc import Iterator
 from typing import cast, get_args
 
-from offgrid_tui.engine.contract import (
-    MAX_LINE,
-    ContractError,
-    Error,
-    ErrorCode,
-    Event,
-    Request,
-    decode,
-    encode,
-)
+from offgrid_tui.engine.codec import MAX_LINE, ContractError, decode, encode
+from offgrid_tui.engine.contract import Error, ErrorCode, Event, Request
 
 _REQUESTS = get_args(Request)
 
