@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,13 +118,9 @@ async def _acquire(lock: FileLock) -> None:
         await asyncio.sleep(_POLL)
 
 
-_children: list[subprocess.Popen[bytes]] = []
-
-
 def _reap_later(process: subprocess.Popen[bytes]) -> None:
-    """Keep the handle, so that a host that ends before us is reaped by Popen's own clean-up at the next start."""
-    _children[:] = [child for child in _children if child.poll() is None]
-    _children.append(process)
+    """The host outlives us in most cases; where it ends before us, nothing is left of it in the process table."""
+    threading.Thread(target=process.wait, name="engine host", daemon=True).start()
 
 
 def _bound(log: Path) -> None:
