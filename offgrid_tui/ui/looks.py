@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from textual.filter import LineFilter
 
 from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.system.resources import resource
+from offgrid_tui.ui.ascii import AsciiFilter
 from offgrid_tui.ui.telling import TellingApp
 from offgrid_tui.ui.themes import FALLBACK, variable_defaults
 from offgrid_tui.ui.themes import load_themes as read_themes
@@ -24,6 +28,10 @@ class LookingApp(TellingApp):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return variable_defaults()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        filters = super().get_line_filters()
+        return [*filters, AsciiFilter()] if self.settings.ui.ascii else filters
 
     @property
     def drawing(self) -> Drawing:

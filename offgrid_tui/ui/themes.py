@@ -100,15 +100,16 @@ def _check_color(key: str, value: object, ansi: bool) -> None:
 
 def _to_textual(name: str, colors: dict[str, str], *, dark: bool, ansi: bool) -> Theme:
     c = colors
-    # On sixteen colours there are no shades to lay one on another: what is chosen is shown in reverse.
-    cursor_style = "reverse" if ansi else "none"
+    # On sixteen colours there are no shades to lay one on another: what is chosen stands on the accent.
+    chosen, chosen_text = (c["accent"], "ansi_black") if ansi else (c["panel"], c["foreground"])
     variables = {
         "muted": c["muted"],
         "faint": c["faint"],
         "ok": c["ok"],
         "warn": c["warn"],
         "bad": c["bad"],
-        "cursor-style": cursor_style,
+        "chosen": chosen,
+        "chosen-text": chosen_text,
         # Textual's own names, for its widgets
         "text": c["foreground"],
         "text-muted": c["muted"],
@@ -119,18 +120,18 @@ def _to_textual(name: str, colors: dict[str, str], *, dark: bool, ansi: bool) ->
         "text-warning": c["warn"],
         "text-error": c["bad"],
         "text-success": c["ok"],
-        "block-cursor-foreground": c["foreground"],
-        "block-cursor-background": c["panel"],
-        "block-cursor-text-style": cursor_style,
-        "block-cursor-blurred-foreground": c["foreground"],
-        "block-cursor-blurred-background": c["panel"],
-        "block-cursor-blurred-text-style": cursor_style,
+        "block-cursor-foreground": chosen_text,
+        "block-cursor-background": chosen,
+        "block-cursor-text-style": "none",
+        "block-cursor-blurred-foreground": chosen_text,
+        "block-cursor-blurred-background": chosen,
+        "block-cursor-blurred-text-style": "none",
         "block-hover-background": c["surface"],
         "border": c["accent"],
         "border-blurred": c["faint"],
         "input-cursor-background": c["accent"],
         "input-cursor-foreground": c["background"],
-        "input-cursor-text-style": cursor_style,
+        "input-cursor-text-style": "reverse" if ansi else "none",
         "input-selection-background": c["panel"],
         "input-selection-foreground": c["foreground"],
         "screen-selection-background": c["panel"],
@@ -154,8 +155,6 @@ def _to_textual(name: str, colors: dict[str, str], *, dark: bool, ansi: bool) ->
         variables |= {
             "ansi-background": c["background"],
             "ansi-foreground": c["foreground"],
-            "block-cursor-background": "ansi_default",
-            "block-cursor-blurred-background": "ansi_default",
             "input-cursor-background": "ansi_default",
             "input-cursor-foreground": "ansi_default",
             "screen-selection-background": "ansi_cyan",
@@ -187,5 +186,6 @@ def variable_defaults() -> dict[str, str]:
         "ok": "#86c272",
         "warn": "#e2b35c",
         "bad": "#f07a78",
-        "cursor-style": "none",
+        "chosen": "#212a32",
+        "chosen-text": "#d5dce3",
     }

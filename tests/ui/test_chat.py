@@ -207,3 +207,40 @@ async def test_scrolling_up_lets_go_of_the_tail_and_end_takes_it_again(home: Pat
         assert desk.transcript.scroll_y == here
         await desk.pilot.press("escape", "end")
         await desk.until(lambda: desk.transcript.scroll_y == desk.transcript.max_scroll_y, "the tail")
+
+
+async def test_ascii_mode_draws_with_ascii_alone(home: Paths) -> None:
+    script = [
+        Script("> quoted\n\n- item\n\n```\ncode\n```\n\n| a |\n| - |\n| 1 |", thinking="Hm."),
+        Script("x", fails=crashed()),
+    ]
+    async with open_desk(home, script, size=(120, 40), ascii=True) as desk:
+        await desk.ask()
+        await desk.pilot.press("escape", "t", "ctrl+g")
+        for keys in (["ctrl+p"], ["escape", "f1"], ["escape", "ctrl+o"]):
+            await desk.pilot.press(*keys)
+            await desk.pilot.pause()
+            for line in desk.lines():
+                assert line.isascii(), line
+        await desk.pilot.press("escape")
+        await desk.until(lambda: desk.shows("[") and desk.shows("> Why?"), "gauges and marks")
+
+
+async def test_no_color_leaves_no_colour(home: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with open_desk(home, "```python\nx = 1  # note\n```") as desk:
+        await desk.ask()
+        for strip in desk.app.screen._compositor.render_strips():
+            for segment in strip:
+                for color in (segment.style.color, segment.style.bgcolor) if segment.style else ():
+                    if color is not None and not color.is_default:
+                        red, green, blue = color.get_truecolor()
+                        assert red == green == blue, segment
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 2), (20, 5), (39, 8), (300, 100)])
+async def test_any_size_of_terminal(home: Paths, size: tuple[int, int]) -> None:
+    async with open_desk(home, Script("# Title\n\n| a | b |\n| - | - |\n| 1 | 2 |", thinking="Hm."), size=size) as desk:
+        await desk.ask()
+        await desk.pilot.press("escape", "t", "k", "ctrl+p", "escape", "f1", "escape")
+        assert len(desk.lines()) <= size[1]

@@ -13,7 +13,6 @@ from textual.widgets.option_list import Option
 
 from offgrid_tui.chat.model import Conversation
 from offgrid_tui.foundation.text import clean_line
-from offgrid_tui.ui.widgets.gauge import Drawing
 
 
 class ConversationList(OptionList):
@@ -23,6 +22,7 @@ class ConversationList(OptionList):
         Binding("enter", "select", "Open", id="chats.open", tooltip="Open this chat"),
         Binding("r", "rename", "Rename", id="chats.rename", tooltip="Rename this chat"),
         Binding("x,delete", "delete", "Delete", id="chats.delete", tooltip="Delete this chat"),
+        Binding("escape", "screen.write", "Back", id="chats.back", tooltip="Go back to writing"),
         Binding("j", "cursor_down", "Down", show=False),
         Binding("k", "cursor_up", "Up", show=False),
     ]
@@ -37,18 +37,17 @@ class ConversationList(OptionList):
             super().__init__()
             self.conversation = conversation
 
-    def __init__(self, drawing: Drawing) -> None:
+    def __init__(self) -> None:
         super().__init__(markup=False, compact=True)
-        self._drawing = drawing
         self._shown: list[tuple[str, str]] = []
         self._open: str | None = None
 
     def show(self, conversations: Iterable[Conversation], open_id: str | None) -> None:
-        """Show `conversations` in their order. The cursor stays on its chat where that is still there."""
+        """Show `conversations` in their order. While it has the focus, the cursor stays on its chat."""
         shown = [(c.id, clean_line(c.title, 200) or "New chat") for c in conversations]
         if shown == self._shown and open_id == self._open:
             return
-        at = self.highlighted_id or open_id
+        at = self.highlighted_id if self.has_focus else open_id
         self._shown, self._open = shown, open_id
         self.clear_options()
         self.add_options([Option(self._row(id, title), id=id) for id, title in shown])
@@ -56,9 +55,9 @@ class ConversationList(OptionList):
         self.highlighted = ids.index(at) if at in ids else (0 if ids else None)
 
     def _row(self, id: str, title: str) -> Content:
-        mark = ("> " if self._drawing is Drawing.ASCII else "▸ ") if id == self._open else "  "
+        mark = "▸ " if id == self._open else "  "
         style = "$foreground" if id == self._open else "$muted"
-        return Content.assemble((mark, "$accent"), (title, style))
+        return Content.assemble((mark, "bold"), (title, style))
 
     @property
     def highlighted_id(self) -> str | None:

@@ -72,13 +72,13 @@ def thought(turn: Turn) -> str:
     return text
 
 
-def note(turn: Turn, *, ascii_only: bool) -> Content | None:
+def note(turn: Turn) -> Content | None:
     """What has to be said about how the answer ended; None where it simply ended."""
     if turn.state is TurnState.STOPPED:
-        return Content.assemble(("# " if ascii_only else "■ ", "$warn"), ("stopped, what came is kept", "$muted"))
+        return Content.assemble(("■ ", "$warn"), ("stopped, what came is kept", "$muted"))
     if turn.state is TurnState.FAILED:
         title, _, rest = clean(turn.error or "The answer failed").partition("\n")
-        parts: list[str | tuple[str, str]] = [("x " if ascii_only else "✗ ", "$bad"), (title, "bold $bad")]
+        parts: list[str | tuple[str, str]] = [("✗ ", "$bad"), (title, "bold $bad")]
         if rest:
             parts.append("\n" + rest)
         return Content.assemble(*parts)

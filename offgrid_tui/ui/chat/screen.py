@@ -56,10 +56,10 @@ class ChatScreen(KeepingScreen):
         with Horizontal(id="body"):
             with Vertical(id="side"):
                 yield Heading(Content.styled("Chats", "$muted"))
-                yield ConversationList(self.app.drawing)
+                yield ConversationList()
             with Vertical(id="main"):
                 yield Heading(Content(""))
-                yield Transcript(self.app.drawing)
+                yield Transcript()
                 yield Composer()
 
     @property

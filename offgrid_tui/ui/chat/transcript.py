@@ -15,7 +15,6 @@ from offgrid_tui.chat.model import Turn, TurnState
 from offgrid_tui.ui import messages
 from offgrid_tui.ui.chat.turns import AnswerTurn, TurnView, UserTurn
 from offgrid_tui.ui.messages import BusMessage
-from offgrid_tui.ui.widgets.gauge import Drawing
 
 PAGE = 12  # turns mounted at once
 KEEP = 60  # turns mounted at most; those farthest from the reader go first
@@ -33,9 +32,8 @@ class Transcript(VerticalScroll):
         Binding("t", "think_last", "Thinking", id="transcript.thinking", tooltip="Show or fold what the model thought"),
     ]
 
-    def __init__(self, drawing: Drawing) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._drawing = drawing
         self._turns: list[Turn] = []
         self._first = 0  # index of the first mounted turn; mounted are _first … _last - 1
         self._last = 0
@@ -88,7 +86,7 @@ class Transcript(VerticalScroll):
             self.anchor()
 
     def _make(self, turn: Turn) -> TurnView:
-        view = AnswerTurn(turn, self._drawing) if turn.role == "assistant" else UserTurn(turn)
+        view = AnswerTurn(turn) if turn.role == "assistant" else UserTurn(turn)
         self._views[turn.id] = view
         return view
 

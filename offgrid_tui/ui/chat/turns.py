@@ -21,12 +21,12 @@ from offgrid_tui.ui.chat.heading import heading
 from offgrid_tui.ui.chat.progress import progress_line
 from offgrid_tui.ui.markdown.layout import EMPTY, Line, wrap
 from offgrid_tui.ui.messages import TextArrived
-from offgrid_tui.ui.widgets.gauge import Drawing
 from offgrid_tui.ui.widgets.lines import Lines
 
 if TYPE_CHECKING:
     from offgrid_tui.chat.events import AnswerProgressed
     from offgrid_tui.engine.contract import Loaded
+    from offgrid_tui.ui.app import OffGridApp
     from offgrid_tui.ui.markdown.document import Document
 
 
@@ -112,13 +112,13 @@ class AnswerTurn(TurnView):
         Binding("t", "thinking", "Thinking", id="turn.thinking", tooltip="Show or fold what the model thought"),
     ]
 
-    def __init__(self, turn: Turn, drawing: Drawing) -> None:
+    app: OffGridApp
+
+    def __init__(self, turn: Turn) -> None:
         # markdown-it and pygments: 80 ms of import that the first frame does not wait for.
         from offgrid_tui.ui.markdown.document import Document
 
         super().__init__(turn)
-        self._ascii = drawing is Drawing.ASCII
-        self._drawing = drawing
         self._document: Document = Document(clean(turn.content))
         self._thought = clean(turn.thinking)
         self._unfolded = False
@@ -137,7 +137,7 @@ class AnswerTurn(TurnView):
                 lines.append(EMPTY)
         running = self.turn.state is TurnState.RUNNING
         if running and self._progress is not None and not self._thought and not self._document.text:
-            lines.append(Line(progress_line(self._progress, self._drawing).truncate(width, ellipsis=True)))
+            lines.append(Line(progress_line(self._progress, self.app.drawing).truncate(width, ellipsis=True)))
         lines += self._document.lines(width)
         return lines if running else [*lines, *self._after(width)]
 
@@ -156,7 +156,7 @@ class AnswerTurn(TurnView):
         return [Content.styled(text, "$muted") for text in texts]
 
     def _fold_mark(self) -> str:
-        mark = ("v" if self._ascii else "▾") if self._unfolded else (">" if self._ascii else "▸")
+        mark = "▾" if self._unfolded else "▸"
         if self.turn.state is TurnState.RUNNING:
             thinking = not self._document.text
             return f"{mark} thinking, {tokens(self._tokens)} tokens" if thinking else f"{mark} thought"
@@ -167,7 +167,7 @@ class AnswerTurn(TurnView):
 
     def _after(self, width: int) -> list[Line]:
         """What is said below an answer that has ended."""
-        note = figures.note(self.turn, ascii_only=self._ascii)
+        note = figures.note(self.turn)
         details = figures.details(self.turn)
         lines = wrap(note, width) if note is not None else []
         lines += wrap(Content.styled(details, "$muted"), width) if details else []

@@ -50,7 +50,6 @@ _COLOR = {
     Activity.STOPPING: "$warn",
 }
 _MARK = {Activity.NONE: "○", Activity.FAILED: "✗"}
-_ASCII_MARK = {Activity.NONE: "o", Activity.FAILED: "x"}
 
 
 class StatusLine(Widget):
@@ -93,9 +92,8 @@ def fit(pulse: Pulse, width: int, drawing: Drawing) -> Content:
 
 
 def _line(pulse: Pulse, detail: _Detail, drawing: Drawing) -> Content:
-    ascii_only = drawing is Drawing.ASCII
-    bar = Content.styled(" | " if ascii_only else " │ ", "$faint")
-    groups = [_model(pulse, detail, ascii_only)]
+    bar = Content.styled(" │ ", "$faint")
+    groups = [_model(pulse, detail)]
     if detail.context:
         used, size = pulse.context_used, pulse.context_size
         text = f"{tokens(used)}/{tokens(size)}"
@@ -106,11 +104,11 @@ def _line(pulse: Pulse, detail: _Detail, drawing: Drawing) -> Content:
     return bar.join(groups)
 
 
-def _model(pulse: Pulse, detail: _Detail, ascii_only: bool) -> Content:
+def _model(pulse: Pulse, detail: _Detail) -> Content:
     activity = pulse.activity
     if pulse.engine is not None:
-        return _engine(pulse, ascii_only)
-    mark = (_ASCII_MARK if ascii_only else _MARK).get(activity, "*" if ascii_only else "●")
+        return _engine(pulse)
+    mark = _MARK.get(activity, "●")
     parts: list[Content | str | tuple[str, str]] = [(f"{mark} ", _COLOR.get(activity, "$accent"))]
     if pulse.model is None:
         parts.append(("no model", "$muted"))
@@ -133,12 +131,10 @@ def _state(pulse: Pulse) -> str:
     return pulse.activity.value
 
 
-def _engine(pulse: Pulse, ascii_only: bool) -> Content:
+def _engine(pulse: Pulse) -> Content:
     if pulse.engine_failed:
-        return Content.assemble(
-            ("x " if ascii_only else "✗ ", "$bad"), "engine failed", (f"  {pulse.engine}", "$muted")
-        )
-    return Content.assemble(("o " if ascii_only else "◌ ", "$accent"), "engine ", (pulse.engine or "", "$accent"))
+        return Content.assemble(("✗ ", "$bad"), "engine failed", (f"  {pulse.engine}", "$muted"))
+    return Content.assemble(("◌ ", "$accent"), "engine ", (pulse.engine or "", "$accent"))
 
 
 def _measure(

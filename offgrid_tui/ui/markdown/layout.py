@@ -107,7 +107,8 @@ def to_content(text: Inline) -> Content:
 
 
 def wrap(content: Content, width: int) -> list[Line]:
-    """`content` in lines; every line but the first of a paragraph is soft."""
+    """`content` in lines; every line but the first of a paragraph is soft. No character is wider than two cells."""
+    width = max(width, 2)
     lines: list[Line] = []
     for paragraph in content.split("\n", allow_blank=True):
         lines += [Line(part, soft=i > 0) for i, part in enumerate(paragraph.wrap(width) or [Content("")])]
