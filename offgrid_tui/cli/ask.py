@@ -13,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from offgrid_tui.cli.model_path import model_path
 from offgrid_tui.cli.progress import ProgressLine
 from offgrid_tui.engine.builder.find import find_engine
 from offgrid_tui.engine.client import EngineClient
@@ -78,7 +79,7 @@ def _question(text: str) -> str:
 
 
 async def _ask(paths: Paths, settings: Settings, model: str | None, question: str, *, as_json: bool) -> int:
-    path = str(Path(model).expanduser().absolute()) if model else await _usual_model(paths, settings)
+    path = model_path(model) if model else await _usual_model(paths, settings)
     system = [Message("system", settings.chat.system)] if settings.chat.system else []
     request = Generate(
         uuid.uuid4().hex,

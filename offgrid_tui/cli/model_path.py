@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from offgrid_tui.foundation.errors import NotFoundError, RefusedError
@@ -40,6 +39,8 @@ def _near(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
         return f"There is no folder {clean_line(str(folder))} either."
+    import difflib  # 13 ms that only a mistake costs
+
     models = _models(folder)
     names = difflib.get_close_matches(path.name, models, SHOWN, cutoff=0.3) or sorted(models)
     if not names:

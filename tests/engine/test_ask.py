@@ -115,9 +115,9 @@ def test_the_model_of_the_settings_answers(engine_home: Paths, reciter: Path) ->
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("ask", "Hello", "--model", "/nonexistent.gguf"), 3, "no such model"),
+        (("ask", "Hello", "--model", "/nonexistent.gguf"), 3, "There is no file"),
         (("ask", "Hello", "--model", __file__), 7, "not a GGUF"),
-        (("ask", "Hello", "--model", "/"), 7, "not a model file"),
+        (("ask", "Hello", "--model", "/"), 3, "is a folder"),
         (("ask", "  ", "--model", "x"), 2, "no question"),
         (("ask",), 2, "question"),
         (("ask", "Hello", "--temperature", "hot"), 2, "temperature"),
