@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from array import array
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from offgrid_tui.engine.contract import Generate
 from offgrid_tui.engine.worker.job import Job
-from offgrid_tui.engine.worker.llama import Memory
-from offgrid_tui.engine.worker.parking import Parking
 from offgrid_tui.engine.worker.placement import Placement
 from offgrid_tui.engine.worker.slot import Slot, common_prefix
+
+if TYPE_CHECKING:
+    from offgrid_tui.engine.worker.llama import Memory
+    from offgrid_tui.engine.worker.parking import Parking
 
 
 class Recorder:
@@ -55,7 +57,7 @@ def test_only_what_is_long_old_and_unshared_leaves_the_cache() -> None:
         slot(4, array("i", [2] * 400), idle_since=4_000_000),  # used just now
         slot(5, array("i", [3] * 400)),
     ]
-    placement = Placement(cast(Memory, recorder), cast(Parking, recorder), slots, 4096)
+    placement = Placement(cast("Memory", recorder), cast("Parking", recorder), slots, 4096)
     placement.park(now=5_000_000)
     assert recorder.parked == recorder.emptied == [1, 5]
     assert recorder.moved == [0]

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
-
-import llama_cpp.llama_cpp as native
+from typing import TYPE_CHECKING
 
 from offgrid_tui.engine.contract import Done, Generate, StopReason
 from offgrid_tui.engine.worker.output import Output
-from offgrid_tui.engine.worker.sampling import Sampler
+
+if TYPE_CHECKING:  # who gets which slot is decided, and tested, without llama.cpp
+    from offgrid_tui.engine.worker.sampling import Sampler
 
 PRIORITIES = {"interactive": 0, "normal": 1, "background": 2}
-
-
-def now_us() -> int:
-    """llama.cpp's clock, in microseconds."""
-    return int(native.llama_time_us())
 
 
 @dataclass(eq=False)
@@ -72,8 +68,7 @@ class Job:
             elif self.started:
                 self.started += waited
 
-    def done(self, reason: StopReason, stop: str | None = None) -> Done:
-        now = now_us()
+    def done(self, now: int, reason: StopReason, stop: str | None = None) -> Done:
         self.resume(now)
         prefill, decode = 0, 0
         if self.first_token:

@@ -16,6 +16,11 @@ _ATTRIBUTE_CONTROL = native.LLAMA_TOKEN_ATTR_CONTROL | native.LLAMA_TOKEN_ATTR_U
 _PIECE_BYTES = 512
 
 
+def now_us() -> int:
+    """llama.cpp's clock, in microseconds."""
+    return int(native.llama_time_us())
+
+
 class Vocabulary:
     """A model's tokens. Safe to use from several threads: llama.cpp only reads."""
 

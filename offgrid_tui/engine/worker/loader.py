@@ -14,8 +14,7 @@ import llama_cpp.llama_cpp as native
 
 from offgrid_tui.engine.contract import ErrorCode, Load, LoadOptions, LoadProgress
 from offgrid_tui.engine.worker import cores
-from offgrid_tui.engine.worker.job import now_us
-from offgrid_tui.engine.worker.llama import AbortFlag, Batch, Memory, Vocabulary
+from offgrid_tui.engine.worker.llama import AbortFlag, Batch, Memory, Vocabulary, now_us
 from offgrid_tui.engine.worker.load_errors import check_file, explain
 from offgrid_tui.engine.worker.native_log import NativeLog
 from offgrid_tui.engine.worker.problem import Problem

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from offgrid_tui.engine.worker.job import Job
-from offgrid_tui.engine.worker.llama import Memory
-from offgrid_tui.engine.worker.parking import Parking
 from offgrid_tui.engine.worker.slot import Slot, common_prefix
+
+if TYPE_CHECKING:  # as in job.py
+    from offgrid_tui.engine.worker.llama import Memory
+    from offgrid_tui.engine.worker.parking import Parking
 
 _LOSABLE = 64  # tokens at the end of another conversation that may be thrown away rather than kept in the way
 _GROWTH = 32  # tokens by which each running answer is expected to grow soon

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from offgrid_tui.engine.contract import Count, Counted, ErrorCode, Event, Generate, StopReason
 from offgrid_tui.engine.worker import sampling, thinking
-from offgrid_tui.engine.worker.job import Job, now_us
+from offgrid_tui.engine.worker.job import Job
+from offgrid_tui.engine.worker.llama import now_us
 from offgrid_tui.engine.worker.loader import Engine
 from offgrid_tui.engine.worker.output import Output
 from offgrid_tui.engine.worker.problem import Problem
@@ -54,7 +55,7 @@ class Preparer:
                     self._submit(work)
             except RenderCancelled:
                 assert isinstance(work, Job)
-                self._ended(work, work.done(StopReason.CANCELLED))
+                self._ended(work, work.done(now_us(), StopReason.CANCELLED))
             except Problem as problem:
                 self._end(work, problem)
             except Exception as error:  # noqa: BLE001 - one request must not end the others

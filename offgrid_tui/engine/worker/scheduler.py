@@ -10,7 +10,8 @@ import queue
 from collections.abc import Callable
 
 from offgrid_tui.engine.contract import ErrorCode, Event, Prefill, StopReason
-from offgrid_tui.engine.worker.job import Job, now_us
+from offgrid_tui.engine.worker.job import Job
+from offgrid_tui.engine.worker.llama import now_us
 from offgrid_tui.engine.worker.loader import Engine
 from offgrid_tui.engine.worker.parking import Parking
 from offgrid_tui.engine.worker.placement import Placement
@@ -268,7 +269,7 @@ class Scheduler:
     def _finish(self, job: Job, reason: StopReason) -> None:
         if job.output is not None:
             job.output.end(now_us(), job.generated)
-        done = job.done(reason, job.output.stop if job.output else None)
+        done = job.done(now_us(), reason, job.output.stop if job.output else None)
         self._close(job)
         self._ended(job, done)
 

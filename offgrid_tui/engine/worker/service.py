@@ -30,7 +30,8 @@ from offgrid_tui.engine.contract import (
     StopReason,
 )
 from offgrid_tui.engine.worker import thinking
-from offgrid_tui.engine.worker.job import Job, now_us
+from offgrid_tui.engine.worker.job import Job
+from offgrid_tui.engine.worker.llama import now_us
 from offgrid_tui.engine.worker.loader import Engine, Loader
 from offgrid_tui.engine.worker.native_log import NativeLog
 from offgrid_tui.engine.worker.prepare import Preparer
@@ -211,7 +212,7 @@ class Worker:
         if job is None:
             return  # it has ended
         if early:
-            self._wire.send(job.done(StopReason.CANCELLED))
+            self._wire.send(job.done(now_us(), StopReason.CANCELLED))
         elif self._scheduler is not None:
             self._scheduler.cancel(job)
 
