@@ -1,11 +1,17 @@
-"""What plain llama.cpp says, one token after the other, without any of our code: the worker is compared with it."""
+"""What plain llama.cpp says, one token after the other, without any of our code: the worker is compared with it.
+
+`python -m tests.support.reference MODEL COUNT`, with the prompt on standard input, does it in the engine's environment.
+"""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from tests.support.engine import ROOT, engine_python
 
 
 @dataclass(frozen=True)
@@ -18,18 +24,25 @@ class Step:
 
 def greedy(model: Path, prompt: str, count: int) -> list[Step]:
     """The `count` most likely tokens after `prompt` (a rendered one)."""
+    command = [engine_python(), "-m", "tests.support.reference", str(model), str(count)]
+    done = subprocess.run(command, input=prompt.encode(), capture_output=True, cwd=ROOT, timeout=120, check=True)
+    return [Step(bytes.fromhex(piece), margin) for piece, margin in json.loads(done.stdout)]
+
+
+def _steps(model: str, prompt: bytes, count: int) -> list[tuple[str, float]]:
     import llama_cpp
+    import numpy as np
 
     llama = llama_cpp.Llama(
-        str(model), n_ctx=2048, n_batch=256, n_threads=1, n_threads_batch=1, flash_attn=False, verbose=False
+        model, n_ctx=2048, n_batch=256, n_threads=1, n_threads_batch=1, flash_attn=False, verbose=False
     )
     try:
-        llama.eval(llama.tokenize(prompt.encode(), add_bos=False, special=True))
+        llama.eval(llama.tokenize(prompt, add_bos=False, special=True))
         steps = []
         for _ in range(count):
             logits = np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(llama.ctx, -1), (llama.n_vocab(),))
             best, second = (int(i) for i in np.argsort(logits)[-2:][::-1])
-            steps.append(Step(llama.detokenize([best]), float(logits[best] - logits[second])))
+            steps.append((llama.detokenize([best]).hex(), float(logits[best] - logits[second])))
             llama.eval([best])
         return steps
     finally:
@@ -51,3 +64,7 @@ def assert_same_but_for_ties(said: str, steps: list[Step], margin: float) -> Non
             assert step.margin < margin, f"{said!r} is not {expected!r} from {same} on; margin {step.margin}"
             return
     raise AssertionError(f"{said!r} is longer than {expected!r}")
+
+
+if __name__ == "__main__":
+    json.dump(_steps(sys.argv[1], sys.stdin.buffer.read(), int(sys.argv[2])), sys.stdout)

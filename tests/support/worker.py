@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from offgrid_tui.engine.contract import (
     Sampling,
     Text,
 )
+from tests.support.engine import engine_python
 
 DEADLINE = 90.0  # seconds; for a fact that must come, on the slowest machine
 # One thread: the machine that tests may have others to run, and threads that wait for a core spin.
@@ -71,7 +71,7 @@ class WorkerProcess:
         root = Path(__file__).parents[2]
         path = os.pathsep.join(filter(None, [(env or {}).get("PYTHONPATH"), str(root)]))
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "offgrid_tui.engine.worker"],
+            [engine_python(), "-m", "offgrid_tui.engine.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -20,8 +20,9 @@ COUNTING = " ".join(str(n) for n in range(1, 1500))  # a long answer that tells 
 
 @pytest.fixture(scope="session")
 def counter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that counts to 1499: some seconds of an answer."""
-    return reciter_model(tmp_path_factory.mktemp("counter"), COUNTING, name="counter", context=16384)
+    """A model that counts to 1499: some seconds of an answer, on a fast machine too."""
+    folder = tmp_path_factory.mktemp("counter")
+    return reciter_model(folder, COUNTING, name="counter", context=16384, layers=6, width=512)
 
 
 @pytest.fixture

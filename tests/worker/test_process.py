@@ -23,6 +23,7 @@ from offgrid_tui.engine.contract import (
     Unload,
 )
 from tests.support import models
+from tests.support.engine import engine_python
 from tests.support.worker import DEADLINE, GREEDY, OPTIONS, worker
 
 ROOT = Path(__file__).parents[2]
@@ -79,7 +80,7 @@ def test_shutdown_is_answered(random_model: Path) -> None:
 
 def test_nobody_reads_any_more(random_model: Path) -> None:
     endless = Generate("g", "m", (Message("user", "Go on"),), sampling=replace(GREEDY, max_tokens=1900))
-    command = [sys.executable, "-m", "offgrid_tui.engine.worker"]
+    command = [engine_python(), "-m", "offgrid_tui.engine.worker"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(encode(Load("load", str(random_model), OPTIONS)) + encode(endless))
