@@ -121,7 +121,7 @@ class Bridge:
     def _ended(self, event: object) -> None:
         assert isinstance(event, chat.AnswerEnded)
         self._write(event.turn.id)
-        self._progress.pop(event.turn.id, None)
+        self._advance(event.turn.id)
         self._growing.pop(event.turn.id, None)
         self._tell(lambda: messages.AnswerFinished(event.turn))
 
@@ -137,9 +137,8 @@ class Bridge:
 
     def _flush(self) -> None:
         self._timer = None
-        for progress in self._progress.values():
-            self._tell(lambda progress=progress: messages.AnswerAdvanced(progress))  # type: ignore[misc]
-        self._progress.clear()
+        for turn_id in tuple(self._progress):
+            self._advance(turn_id)
         for turn_id in tuple(self._growing):
             self._write(turn_id)
         if self._changed:
@@ -150,7 +149,7 @@ class Bridge:
         growing = self._growing.get(turn_id)
         if growing is None or growing.hushed or not (growing.thinking or growing.answer):
             return
-        self._progress.pop(turn_id, None)  # text says more than progress towards it
+        self._advance(turn_id)  # how long the prompt was, before the text
         growing.last_write = self._loop.time()
         thinking, answer = "".join(growing.thinking), "".join(growing.answer)
         at = growing.thinking_at, growing.answer_at
@@ -163,6 +162,11 @@ class Bridge:
         growing.answer.clear()
         growing.thinking_at += len(thinking)
         growing.answer_at += len(answer)
+
+    def _advance(self, turn_id: str) -> None:
+        """Say the progress that waits to be joined with more."""
+        if (progress := self._progress.pop(turn_id, None)) is not None:
+            self._tell(lambda: messages.AnswerAdvanced(progress))
 
     def _tell(self, make: Callable[[], BusMessage]) -> None:
         for listener in tuple(self._listeners):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from offgrid_tui.chat.model import Turn, TurnState
 from offgrid_tui.ui import messages
 from offgrid_tui.ui.chat.figures import stem
 from offgrid_tui.ui.frame.pulse import Activity, Pulse
 from offgrid_tui.ui.messages import BusMessage
+
+_ENDED = 64  # answers that are remembered as over, for progress that comes late
 
 _PHASES = {
     "engine": Activity.WAITING,
@@ -18,35 +22,55 @@ _PHASES = {
 
 
 class Heartbeat:
-    """One for each app; a listener of the bridge."""
+    """One for each app; a listener of the bridge.
+
+    Shown are the figures of the answer that was asked for last among those that run here. What other workstations on
+    this home have answered is none of it: only our own answers advance and grow, theirs are saved and change.
+    """
 
     def __init__(self, pulse: Pulse) -> None:
         self._pulse = pulse
+        self._running: dict[str, int | None] = {}  # our answers -> tokens of their prompt, oldest first
+        self._ended: deque[str] = deque(maxlen=_ENDED)
 
     def take(self, message: BusMessage) -> None:
         """Note what a message says; messages that say nothing about the pulse are none of ours."""
         pulse = self._pulse
         match message:
-            case messages.TurnCame(turn) if turn.state is TurnState.RUNNING and not turn.content:
-                pulse.begin()
-            case messages.AnswerAdvanced(progress):
+            case messages.AnswerAdvanced(progress) if self._is_shown(progress.turn_id):
                 if pulse.activity is not Activity.STOPPING:
                     pulse.activity = _PHASES[progress.phase]
                 pulse.fraction = progress.fraction
                 if progress.tokens is not None:
-                    pulse.context_used = progress.tokens
+                    self._running[progress.turn_id] = pulse.context_used = progress.tokens
             case messages.ModelReady(loaded, _):
                 pulse.model, pulse.context_size = loaded.name, loaded.context
-            case messages.TextArrived():
+            case messages.TextArrived() if self._is_shown(message.turn_id):
                 pulse.grew(message.tokens, message.elapsed_ms)
-            case messages.AnswerFinished(turn):
-                pulse.activity = Activity.FAILED if turn.state is TurnState.FAILED else Activity.IDLE
-                pulse.fraction = None
-                self.show(turn)
+                if (prompt := self._running[message.turn_id]) is not None:
+                    pulse.context_used = prompt + message.tokens
+            case messages.AnswerFinished(turn) if turn.id in self._running:
+                was_shown = self._is_shown(turn.id)
+                del self._running[turn.id]
+                self._ended.append(turn.id)
+                if was_shown:
+                    pulse.activity = Activity.FAILED if turn.state is TurnState.FAILED else Activity.IDLE
+                    pulse.fraction = None
+                    self.show(turn)
+                    if self._running:
+                        pulse.begin()  # what still runs says with its next word how far it is
             case messages.EngineMoved(text, problem):
                 pulse.engine, pulse.engine_failed = problem or text, bool(problem)
             case _:
                 pass
+
+    def _is_shown(self, turn_id: str) -> bool:
+        if turn_id in self._ended:
+            return False
+        if turn_id not in self._running:
+            self._running[turn_id] = None
+            self._pulse.begin()
+        return turn_id == next(reversed(self._running))
 
     def choose(self, model: str | None) -> None:
         """Another model is asked from now on; nothing is known of it yet but its file's name."""

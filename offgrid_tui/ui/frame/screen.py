@@ -9,7 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Static, Tab, Tabs
 
 from offgrid_tui.ui.frame.keybar import KeyBar, KeyHint, hints
@@ -53,7 +53,8 @@ class FrameScreen(Screen[None]):
         self._timer = self.set_interval(TICK, self.tick)
 
     def on_screen_suspend(self) -> None:
-        self._timer.pause()
+        if not isinstance(self.app.screen, ModalScreen):  # under an overlay the frame is still seen
+            self._timer.pause()
 
     def on_screen_resume(self) -> None:
         self._timer.resume()
