@@ -185,11 +185,12 @@ class Loader:
     def _flash_attention(self, options: LoadOptions) -> int:
         if options.flash_attention is not None:
             return int(options.flash_attention)
+        kind: int = native.LLAMA_FLASH_ATTN_TYPE_DISABLED  # on a CPU it slows decoding
         if options.kv_type_v not in (None, *_PLAIN_TYPES):
-            return native.LLAMA_FLASH_ATTN_TYPE_ENABLED  # a quantised V cache needs it
-        if self._log.gpu_layers:
-            return native.LLAMA_FLASH_ATTN_TYPE_AUTO
-        return native.LLAMA_FLASH_ATTN_TYPE_DISABLED  # on a CPU it slows decoding
+            kind = native.LLAMA_FLASH_ATTN_TYPE_ENABLED  # a quantised V cache needs it
+        elif self._log.gpu_layers:
+            kind = native.LLAMA_FLASH_ATTN_TYPE_AUTO
+        return kind
 
     def _warm_up(self, engine: Engine) -> None:
         """Decode one token: pages the weights in, and shows whether they compute anything."""

@@ -230,5 +230,5 @@ def _quantisation(engine: Engine) -> str:
         return ""
     for name, value in vars(native).items():
         if name.startswith("LLAMA_FTYPE_") and value == number:
-            return name.removeprefix("LLAMA_FTYPE_").removeprefix("MOSTLY_").removeprefix("ALL_")
+            return str(name).removeprefix("LLAMA_FTYPE_").removeprefix("MOSTLY_").removeprefix("ALL_")
     return ""
