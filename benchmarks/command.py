@@ -21,17 +21,27 @@ def parser_for(module: str, description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def run(measure: Callable[[], Awaitable[Report]], arguments: argparse.Namespace) -> int:
-    """Measure, within `--limit`, and print the report. A SIGTERM unwinds as ctrl+c does: what was started is ended."""
+def run(title: str, measure: Callable[[Report], Awaitable[None]], arguments: argparse.Namespace) -> int:
+    """Measure into a report, within `--limit`, and print it; what ends early is printed as far as it came.
+
+    A SIGTERM unwinds as ctrl+c does: what was started is ended. Returns the exit code.
+    """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    report = Report(title)
 
-    async def bounded() -> Report:
+    async def bounded() -> None:
         async with asyncio.timeout(arguments.limit):
-            return await measure()
+            await measure(report)
 
-    report = asyncio.run(bounded())
-    print(report.as_json() if arguments.json else report.as_text())
-    return 0
+    code = 1
+    try:
+        asyncio.run(bounded())
+        code = 0
+    except TimeoutError:
+        report.notes.append(f"cut short after {arguments.limit:.0f} s")
+    finally:
+        print(report.as_json() if arguments.json else report.as_text(), flush=True)
+    return code
 
 
 def progress(text: str) -> None:

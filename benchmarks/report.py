@@ -100,7 +100,8 @@ class Report:
             lines += [_aligned(row, widths) for row in (head, *rows)]
             lines.append("")
         lines += self.notes
-        lines += [f"falls short: {text}" for text in self.short] or ["every goal was reached"]
+        goals = any(row.goal for rows in self.sections.values() for row in rows)
+        lines += [f"falls short: {text}" for text in self.short] or (["every goal was reached"] if goals else [])
         return "\n".join(lines)
 
 

@@ -70,8 +70,7 @@ def shown(lines: list[str]) -> tuple[float, str]:
     return float(found[-1][1]), found[-1][0]
 
 
-async def measure(python: str, rounds: int, columns: int, rows: int) -> Report:
-    report = Report("The figures on the screen, against a recording of what was painted")
+async def measure(report: Report, python: str, rounds: int, columns: int, rows: int) -> None:
     checks: dict[str, list[Check]] = {"first answer, model not loaded": [], "second answer": []}
     for _ in range(rounds):
         async with workstation(python, reciter(), [sys.executable, "-m", "offgrid_tui"], columns, rows) as session:
@@ -83,7 +82,6 @@ async def measure(python: str, rounds: int, columns: int, rows: int) -> Report:
     for state, found in checks.items():
         report.disturbed(f"{columns}x{rows}, {state}", max(each.others for each in found))
         report.add(f"{columns}x{rows}, {state}", *rows_of(found))
-    return report
 
 
 async def check(session: Session) -> Check:
@@ -130,7 +128,9 @@ def main() -> int:
     arguments = parser.parse_args()
     columns, rows = (int(word) for word in arguments.size.split("x"))
     rounds = 1 if arguments.quick else arguments.rounds
-    return run(lambda: measure(engine_python(arguments.python), rounds, columns, rows), arguments)
+    python = engine_python(arguments.python)
+    title = "The figures on the screen, against a recording of what was painted"
+    return run(title, lambda report: measure(report, python, rounds, columns, rows), arguments)
 
 
 if __name__ == "__main__":

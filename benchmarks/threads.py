@@ -90,8 +90,7 @@ class Probe:
         return dict(json.loads(line))
 
 
-async def compare(arguments: argparse.Namespace) -> Report:
-    report = Report("Threads and waiting: llama_decode alone, each variant against OpenMP as it comes")
+async def compare(report: Report, arguments: argparse.Namespace) -> None:
     spins = tuple(int(word) for word in arguments.spins.split(",") if word)
     with ExitStack() as stack:
         probes: dict[str, Probe] = {}
@@ -114,7 +113,6 @@ async def compare(arguments: argparse.Namespace) -> Report:
         f"prompt {arguments.prompt}, {arguments.decode} tokens behind it, {arguments.rounds} rounds, "
         f"niceness {arguments.nice}"
     )
-    return report
 
 
 async def _run(probe: Probe, threads: int, arguments: argparse.Namespace, turn: int) -> Measured:
@@ -138,7 +136,8 @@ def main() -> int:
         arguments.rounds, arguments.prompt, arguments.decode = 2, 256, 16
     arguments.openmp = engine_python(arguments.python)
     arguments.model = arguments.model or bench_model()
-    return run(lambda: compare(arguments), arguments)
+    title = "Threads and waiting: llama_decode alone, each variant against OpenMP as it comes"
+    return run(title, lambda report: compare(report, arguments), arguments)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,7 @@ DEFAULT_CONTEXT = 8192
 PARTS = ("one", "several", "abort")
 
 
-async def measure(arguments: argparse.Namespace, sizes: Sizes) -> Report:
-    report = Report("The engine as its client sees it: EngineClient, host, worker")
+async def measure(report: Report, arguments: argparse.Namespace, sizes: Sizes) -> None:
     found = peers(arguments.python)
     parts = arguments.only.split(",")
     for busy in (False, True)[: 1 if arguments.idle_only else 2]:
@@ -42,7 +41,6 @@ async def measure(arguments: argparse.Namespace, sizes: Sizes) -> Report:
         "llama-bench* and llama-server run with the threads, the niceness and the way of waiting of our worker;",
         "llama-bench without the star runs as it comes, for information",
     ]
-    return report
 
 
 async def one(report: Report, state: str, arguments: argparse.Namespace, sizes: Sizes, found: Peers) -> None:
@@ -98,7 +96,8 @@ def main() -> int:
     sizes = Sizes(rounds=arguments.rounds)
     if arguments.quick:
         sizes = Sizes(prompt=256, decode=32, prefix=256, long_prompt=2048, rounds=2)
-    return run(lambda: measure(arguments, sizes), arguments)
+    title = "The engine as its client sees it: EngineClient, host, worker"
+    return run(title, lambda report: measure(report, arguments, sizes), arguments)
 
 
 if __name__ == "__main__":

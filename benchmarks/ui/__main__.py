@@ -138,12 +138,10 @@ async def _timed(command: list[str]) -> dict[str, float]:
     return {"ms": 1000 * (time.perf_counter() - began)}
 
 
-async def measure(arguments: argparse.Namespace) -> Report:
-    report = Report("The workstation in a terminal")
+async def measure(report: Report, arguments: argparse.Namespace) -> None:
     await starts(report, 10 if arguments.rounds > 1 else 4)
     await rest(report, arguments)
     await smoothness(report, arguments)
-    return report
 
 
 def main() -> int:
@@ -158,7 +156,7 @@ def main() -> int:
         arguments.rounds, arguments.idle, arguments.tokens = 1, 5.0, 64
     arguments.python = engine_python(arguments.python)
     arguments.model = arguments.model or bench_model()
-    return run(lambda: measure(arguments), arguments)
+    return run("The workstation in a terminal", lambda report: measure(report, arguments), arguments)
 
 
 if __name__ == "__main__":

@@ -75,7 +75,8 @@ async def test_the_thread_benchmark_compares_ways_of_waiting(random_model: Path)
         prompt=128, decode=4, longest=5.0, idle_only=False,
     )  # fmt: skip
 
-    report = await threads.compare(arguments)
+    report = Report("tiny")
+    await threads.compare(report, arguments)
 
     assert set(report.sections) == {
         f"{what}, 1 threads, {state}" for what in ("decode", "prefill") for state in ("idle", "one core busy")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import json
+import signal
 import time
 
 import psutil
 import pytest
 
-from benchmarks import busy
+from benchmarks import busy, command
 from benchmarks.measure import Measured, Series, percentile, take_turns
 from benchmarks.others import Others, _own_cpu
 from benchmarks.report import Goal, Report, Row
@@ -119,3 +122,19 @@ def test_a_busy_process_that_ended_too_early_is_told() -> None:
     with pytest.raises(RuntimeError, match="before the measurement"), busy.busy_core(limit=0.0):
         (child,) = set(psutil.Process().children()) - before
         child.wait(60)
+
+
+def test_what_is_cut_short_is_printed_as_far_as_it_came(capsys: pytest.CaptureFixture[str]) -> None:
+    async def measure(report: Report) -> None:
+        report.add("idle", Row("decode", "t/s", Series((9.0,))))
+        await asyncio.sleep(3600)
+
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        code = command.run("Speed", measure, argparse.Namespace(limit=0.01, json=True))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    printed = json.loads(capsys.readouterr().out)
+    assert code == 1 and printed["notes"] == ["cut short after 0 s"]
+    assert printed["sections"]["idle"][0]["name"] == "decode"
