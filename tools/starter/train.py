@@ -1,5 +1,5 @@
-"""Trains the model: what the assistant says weighted most, Muon for the matrices and AdamW for the rest, a cosine
-schedule. May be interrupted at any time and goes on from its last checkpoint."""
+"""Trains the model: what the assistant says weighted most, Muon for the matrices and AdamW for the rest; warm-up, a
+level stretch, and a descent to nothing. May be interrupted at any time and goes on from its last checkpoint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from math import cos, pi
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -37,7 +36,7 @@ class Plan:
     other_rate: float = 0.004
     decay: float = 0.1
     warmup: int = 100
-    floor: float = 0.03  # of the rate at the end, as a part of the peak
+    descent: float = 0.35  # of all steps: the last ones, in which the rates fall to nothing
     heard_weight: float = 0.4  # of a token that the assistant doesn't say,
     heard_every: int = 5  # of which only every fifth is foretold: the head and its loss are a quarter of the work
     seed: int = 1
@@ -132,8 +131,7 @@ class Trainer:
         plan = self._plan
         if self._step < plan.warmup:
             return (self._step + 1) / plan.warmup
-        done = (self._step - plan.warmup) / max(1, plan.steps - plan.warmup)
-        return plan.floor + (1 - plan.floor) * 0.5 * (1 + cos(pi * min(1.0, done)))
+        return min(1.0, (plan.steps - self._step) / max(1.0, plan.steps * plan.descent))
 
     def _steps(self, skip: int) -> Iterator[list[Part]]:
         """Steps without end, epoch after epoch; the first `skip` are left out."""
@@ -182,7 +180,11 @@ class Trainer:
             return
         state = torch.load(path, map_location=self._device, weights_only=True)
         asked = {"shape": dataclasses.asdict(self.model.shape), "plan": dataclasses.asdict(self._plan)}
-        if any(state[name] != value for name, value in asked.items()):
+        made = {name: state[name] for name in asked}
+        # On the level stretch nothing depends on where the end lies yet: time may turn out longer or shorter.
+        if state["step"] <= min(plan["steps"] * (1 - plan["descent"]) for plan in (asked["plan"], made["plan"])):
+            made["plan"] = made["plan"] | {"steps": asked["plan"]["steps"]}
+        if made != asked:
             raise SystemExit(f"{path} was made with other settings: {state['shape']}, {state['plan']}. Move it away.")
         self.model.load_state_dict(state["model"])
         for optimiser, saved in zip(self._optimisers, state["optimisers"], strict=True):

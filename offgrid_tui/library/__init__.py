@@ -1,0 +1,1 @@
+"""What is here: installed files and their receipts, verification, adoption of other tools' stores, storage."""
