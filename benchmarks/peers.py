@@ -91,7 +91,9 @@ def unpack(archive: Path, folder: Path) -> Path:
     """llama.cpp's own sources out of the archive; returns where they are."""
     with tarfile.open(archive) as tar:
         members = [m for m in tar if "/vendor/llama.cpp/" in m.name]
-        tar.extractall(folder, members, filter="data")
+        # Not by the argument `filter`, which came with Python 3.11.4: Debian 12 has 3.11.2.
+        tar.extraction_filter = getattr(tarfile, "data_filter", lambda member, _path: member)
+        tar.extractall(folder, members)
     return next(folder.glob("*/vendor/llama.cpp"))
 
 
