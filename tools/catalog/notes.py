@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 
+_ONE = r"replaced upstream; an earlier file had SHA-256 \1…"
+_TWO = r"replaced upstream; an earlier file had SHA-256 \2…"
+
 # Flag -> what is said; None for what a user has nothing from, or what stands elsewhere in the row.
 _WORDS: tuple[tuple[str, str | None], ...] = (
     (r"re-uploaded several times.*", "replaced upstream several times; this is the current one of every recent source"),
-    (r"re-uploaded: earlier sha256 ([0-9a-f, ]+) in .*", r"replaced upstream; an earlier file had SHA-256 \1…"),
-    (r"older upload (?:of the same file name )?had (?:another )?sha256 \(?([0-9a-f]+).*", r"replaced upstream; an earlier file had SHA-256 \1…"),
-    (r"file replaced twice in (\S+) \(([0-9a-f, ]+) before\).*", r"replaced upstream twice in \1; earlier files had SHA-256 \2…"),
-    (r"an older revision .* of this file had (\d+) bytes / ([0-9a-f]+).*", r"replaced upstream; an earlier file had SHA-256 \2…"),
-    (r"older revision: (\d+) bytes / ([0-9a-f]+).*", r"replaced upstream; an earlier file had SHA-256 \2…"),
+    (r"re-uploaded: earlier sha256 ([0-9a-f, ]+) in .*", _ONE),
+    (r"older upload (?:of the same file name )?had (?:another )?sha256 \(?([0-9a-f]+).*", _ONE),
+    (r"file replaced twice in (\S+) \(([0-9a-f, ]+) before\).*",
+     r"replaced upstream twice in \1; earlier files had SHA-256 \2…"),
+    (r"an older revision .* of this file had (\d+) bytes / ([0-9a-f]+).*", _TWO),
+    (r"older revision: (\d+) bytes / ([0-9a-f]+).*", _TWO),
     (r"must be fetched at this revision.*", "only at this revision: the repository now carries another file instead"),
-    (r"GGUF metadata of .* says (\d+), model config (\d+)", r"the file's header says a context of \1, the model's own is \2"),
+    (r"GGUF metadata of .* says (\d+), model config (\d+)",
+     r"the file's header says a context of \1, the model's own is \2"),
     (r"base completion model, no chat template", "completes text; it has no chat template"),
     (r"size and sha256 come from different sources", "its size and its SHA-256 come from different sources"),
     (r"size taken from another entry with the identical sha256", None),
