@@ -58,9 +58,28 @@ def test_every_form() -> None:
         "ui.theme": 23,
         "list": 24,
         "list.name": 25,
+        "list[1]": 26,
+        "list[1].name": 27,
         "odd A.x": 28,
         "odd A.x.y": 29,
         "odd A.x.last": 30,
+    }
+
+
+def test_arrays_of_tables_inside_each_other() -> None:
+    text = "[a]\n[[a.b]]\nx = 1\n[[a.b.c]]\ny = 1\n[[a.b.c]]\n[[a.b]]\nx = 2\n[[a.b.c]]\ny = 3\n[a.d]"
+    assert key_lines(text) == {
+        "a": 1,
+        "a.b": 2,
+        "a.b.x": 3,
+        "a.b.c": 4,
+        "a.b.c.y": 5,
+        "a.b.c[1]": 6,
+        "a.b[1]": 7,
+        "a.b[1].x": 8,
+        "a.b[1].c": 9,
+        "a.b[1].c.y": 10,
+        "a.d": 11,
     }
 
 
