@@ -63,6 +63,7 @@ class CatalogFile:
     attestations: int = 0  # independent sources that give this hash
     role: Role = Role.WEIGHTS
     repository: str | None = None  # where it is another one than the variant's
+    url: str = ""  # where it lies in no repository: http or https
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,11 @@ class Variant:
 
     @property
     def key(self) -> str:
-        """Unique among all variants: repository and first file."""
-        return f"{self.repository}/{self.files[0].path}" if self.files else f"{self.repository}:{self.quantisation}"
+        """Unique among all variants: repository and first file, or the address of that."""
+        if not self.files:
+            return f"{self.repository}:{self.quantisation}"
+        first = self.files[0]
+        return first.url or (f"{self.repository}/{first.path}" if self.repository else first.path)
 
     @property
     def size(self) -> int | None:
