@@ -81,4 +81,48 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) STRICT;
         """,
     ),
+    Migration(
+        "library",
+        """
+        CREATE TABLE installed_models (
+            id         TEXT PRIMARY KEY,
+            owner      TEXT NOT NULL DEFAULT 'local',
+            name       TEXT NOT NULL,
+            origin     TEXT NOT NULL CHECK (origin IN ('downloaded', 'imported', 'adopted', 'bundled')),
+            bytes      TEXT NOT NULL CHECK (bytes IN ('verified', 'unverified', 'unknown', 'mismatch')),
+            installed  REAL NOT NULL,           -- Unix seconds
+            facts      TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(facts)),
+            repository TEXT NOT NULL DEFAULT '',
+            revision   TEXT NOT NULL DEFAULT '',
+            publisher  TEXT NOT NULL DEFAULT '',
+            source     TEXT NOT NULL DEFAULT '',
+            catalog    TEXT NOT NULL DEFAULT '', -- key of the variant that these bytes are
+            last_used  REAL,
+            pinned     INTEGER NOT NULL DEFAULT 0,
+            problem    TEXT NOT NULL DEFAULT ''
+        ) STRICT;
+
+        CREATE TABLE installed_files (
+            owner    TEXT NOT NULL DEFAULT 'local',
+            model    TEXT NOT NULL REFERENCES installed_models (id) ON DELETE CASCADE,
+            position INTEGER NOT NULL,
+            path     TEXT NOT NULL,             -- below the models folder, or absolute where it is another tool's
+            size     INTEGER NOT NULL,
+            mtime    REAL NOT NULL,
+            sha256   TEXT,
+            role     TEXT NOT NULL DEFAULT 'weights',
+            PRIMARY KEY (model, position)
+        ) STRICT, WITHOUT ROWID;
+        CREATE UNIQUE INDEX installed_weights_by_path ON installed_files (path) WHERE role = 'weights';
+        CREATE INDEX installed_files_by_hash ON installed_files (sha256);
+
+        CREATE TABLE model_marks (
+            owner     TEXT NOT NULL DEFAULT 'local',
+            key       TEXT NOT NULL,            -- of a row of the joined list, installed or not
+            favourite INTEGER NOT NULL DEFAULT 0,
+            note      TEXT NOT NULL DEFAULT '',
+            PRIMARY KEY (owner, key)
+        ) STRICT, WITHOUT ROWID;
+        """,
+    ),
 )

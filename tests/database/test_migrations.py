@@ -72,6 +72,26 @@ VERSIONS = (
             ("SELECT topic, key FROM changes", [("conversation", "c1")]),
         ),
     ),
+    Version(
+        """
+        INSERT INTO installed_models (id, name, origin, bytes, installed, facts, catalog, pinned) VALUES
+            ('qwen3-4b', 'Qwen3 4B', 'imported', 'verified', 5.5, '{"architecture":"qwen3"}', 'o/r/f.gguf', 1);
+        INSERT INTO installed_files (model, position, path, size, mtime, sha256) VALUES
+            ('qwen3-4b', 0, 'o/r/f.gguf', 42, 4.5, 'ab');
+        INSERT INTO model_marks (key, favourite, note) VALUES ('o/r/f.gguf', 1, 'the good one');
+        """,
+        (
+            (
+                "SELECT id, owner, bytes, pinned, last_used FROM installed_models",
+                [("qwen3-4b", "local", "verified", 1, None)],
+            ),
+            (
+                "SELECT model, path, size, sha256, role FROM installed_files",
+                [("qwen3-4b", "o/r/f.gguf", 42, "ab", "weights")],
+            ),
+            ("SELECT owner, key, favourite, note FROM model_marks", [("local", "o/r/f.gguf", 1, "the good one")]),
+        ),
+    ),
 )
 
 # What a later version may do to a table that others point to: make it anew. Kept here to prove that migrating with
