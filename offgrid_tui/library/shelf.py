@@ -1,0 +1,59 @@
+"""The library's blocking core: where its files are, its records, and the lock under which both change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from offgrid_tui.database.database import Database
+from offgrid_tui.foundation.clock import Clock
+from offgrid_tui.library.model import InstalledModel
+from offgrid_tui.library.ports import Promises
+from offgrid_tui.library.store import LibraryStore, Mark
+from offgrid_tui.system.locks import FileLock
+from offgrid_tui.system.paths import Paths
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """For worker threads: every method may wait for a disk. Made once for each Library."""
+
+    paths: Paths
+    database: Database
+    store: LibraryStore
+    clock: Clock
+    promises: Promises
+
+    @property
+    def folder(self) -> Path:
+        """Our own files: models/<publisher>/<repository>/<file>.gguf. It may be a symbolic link to another disk."""
+        return self.paths.models
+
+    @property
+    def incoming(self) -> Path:
+        """What has not arrived whole yet; on the same disk, so that the last step is a rename."""
+        return self.folder / ".incoming"
+
+    def lock(self, timeout: float = 30.0) -> FileLock:
+        """Held while files of ours are put in place, moved or removed, and their records with them."""
+        return FileLock(self.paths.data / "library.lock", what="the model library", timeout=timeout)
+
+    def models(self) -> tuple[InstalledModel, ...]:
+        return self.database.read_now(self.store.models)
+
+    def marks(self) -> dict[str, Mark]:
+        return self.database.read_now(self.store.marks)
+
+    def put(self, *models: InstalledModel) -> None:
+        def write(conn) -> None:  # type: ignore[no-untyped-def]
+            for model in models:
+                self.store.put(conn, model)
+
+        self.database.write_now(write)
+
+    def forget(self, *ids: str) -> None:
+        self.database.write_now(lambda conn: self.store.forget(conn, ids))
+
+    def is_ours(self, path: Path) -> bool:
+        """Whether `path`, as it is recorded, lies in our own folder."""
+        return path.is_relative_to(self.folder)
