@@ -54,7 +54,7 @@ _WINDOWED = {
     "granite_swa": Pattern(1),
     "lfm2": Pattern(0),
 }
-_NO_CACHE = frozenset(
+NO_CACHE = frozenset(
     {
         "bert",
         "jina-bert-v2",
@@ -73,7 +73,7 @@ _NO_CACHE = frozenset(
     }
 )
 _RECURRENT = frozenset({"mamba", "mamba2", "rwkv6", "rwkv6qwen2", "rwkv7", "arwkv7"})
-_BOTH = frozenset({"falcon-h1"})  # attention and a state in every layer
+BOTH = frozenset({"falcon-h1"})  # attention and a state in every layer
 _INTERVAL = frozenset({"qwen3next", "qwen35", "qwen35moe"})  # attention in each n-th layer only
 _HYBRID = frozenset(  # attention where there are key-value heads
     {
@@ -99,8 +99,8 @@ def layers(header: Header) -> tuple[Layer, ...]:
     found = []
     for index in range(count):
         recurrent = _is_recurrent(header, index)
-        attends = index < caching and header.architecture not in _NO_CACHE
-        attends = attends and (not recurrent or header.architecture in _BOTH)
+        attends = index < caching and header.architecture not in NO_CACHE
+        attends = attends and (not recurrent or header.architecture in BOTH)
         near = windowed[index] and window > 0
         key, value = _widths(header, index, near) if attends else (0, 0)
         found.append(Layer(key, value, window if near else 0, state if recurrent else 0))
@@ -151,7 +151,7 @@ def _windowed(header: Header) -> tuple[bool, ...]:
 
 def _is_recurrent(header: Header, index: int) -> bool:
     architecture = header.architecture
-    if architecture in _RECURRENT or architecture in _BOTH:
+    if architecture in _RECURRENT or architecture in BOTH:
         return True
     if architecture in _INTERVAL:
         stated = header.metadata.get(f"{architecture}.attention.recurrent_layers")

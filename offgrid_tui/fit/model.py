@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from offgrid_tui.fit.shape import ModelShape
+from offgrid_tui.hardware.model import Hardware
+
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -57,16 +60,32 @@ class Estimate:
     output: int
     program: int  # the worker itself: Python, llama.cpp's code, the tokenizer
     gpu: int = 0
+    idle: int = 0  # of `weights`: mapped, but never read again once their copies are made
 
     @property
     def total(self) -> int:
-        """All of it, on the CPU and on GPUs."""
+        """All that llama.cpp allocates and maps, on the CPU and on GPUs, and the program."""
         return self.weights + self.repacked + self.kv + self.recurrent + self.compute + self.output + self.program
 
     @property
     def memory(self) -> int:
-        """The machine's memory: all but the GPUs' part."""
-        return self.total - self.gpu
+        """What must stay in the machine's memory: all but the GPUs' part and what the kernel may drop for good."""
+        return self.total - self.gpu - self.idle
+
+    @property
+    def weights_needed(self) -> int:
+        """The weights wherever they are read from, each counted once."""
+        return self.weights + self.repacked - self.idle
+
+    @property
+    def cache(self) -> int:
+        """What conversations keep: keys and values, and the states of recurrent layers."""
+        return self.kv + self.recurrent
+
+    @property
+    def overhead(self) -> int:
+        """What any model of this vocabulary costs: the program, and the logits of each slot."""
+        return self.output + self.program
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +95,7 @@ class Budget:
     total: int  # the machine's, or its cgroup's
     share: int  # for all models together
     available: int  # now, without the reserve
+    warn: float = 5 / 6  # of the share: from here on a model is tight; half of the memory where the share is 60 %
 
     @property
     def limit(self) -> int:
@@ -117,3 +137,81 @@ class Verdict:
     needs: int
     limit: int
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What models that are at work hold: bytes promised to them, and bytes of these that they have already taken
+    from what the system calls available. A mapped file is not taken yet: the kernel counts its pages as available.
+
+    `freeable` are bytes that idle models have: they are unloaded when another one needs the room.
+    """
+
+    reserved: int = 0
+    resident: int = 0
+    freeable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The machine and what is loaded on it at one moment: what many verdicts can be reckoned from."""
+
+    hardware: Hardware
+    taken: Taken
+    memory: Budget
+    vram: Budget
+
+
+class Source(StrEnum):
+    """Where an estimate comes from, best first."""
+
+    HEADER = "header"  # of the file itself: within a few percent of what llama.cpp then allocates
+    SHAPE = "shape"  # the numbers of the architecture and the size of the file
+    SIZE = "size"  # the size of the file alone: rough
+
+
+class Way(StrEnum):
+    """What could be changed so that a model fits."""
+
+    CONTEXT = "context"
+    KV_TYPE = "kv_type"
+    QUANTISATION = "quantisation"
+    MODEL = "model"
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A change by which the model would fit, and what it would need then."""
+
+    way: Way
+    value: str  # "4096", "q8_0", "Q4_K_S", a model's name
+    needs: int
+    level: Level
+    text: str  # one line for a person
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """Another file that could be loaded instead: the same model in another quantisation, or another model."""
+
+    name: str  # what is shown, and what a command takes: Q4_K_S, llama3.2:1b
+    size: int  # bytes of its file
+    shape: ModelShape | None = None  # None: that of the model it stands in for, where `same`, else unknown
+    same: bool = True  # the same model, otherwise quantised
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The one answer about a model on this machine: the same for screens, commands, the gate and the API."""
+
+    estimate: Estimate
+    verdict: Verdict
+    budget: Budget
+    source: Source
+    use: Use
+    alternatives: tuple[Alternative, ...] = ()
+    gpu: Verdict | None = None  # of the GPUs' part, where there is one; `verdict` is the worse of both
+
+    @property
+    def fits(self) -> bool:
+        return self.verdict.level in (Level.SAFE, Level.TIGHT)

@@ -25,10 +25,12 @@ _KERNELS: dict[str, tuple[tuple[str, int], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Bytes: `mapped` of the file, or read from it, and `repacked` beside it."""
+    """Bytes: `mapped` of the file, or read from it, and `repacked` beside it. `idle` of what is mapped is never read
+    again once the copies are made."""
 
     mapped: int
     repacked: int
+    idle: int
 
 
 def weights(header: Header, features: tuple[str, ...], *, mmap: bool) -> Weights:
@@ -44,12 +46,13 @@ def weights(header: Header, features: tuple[str, ...], *, mmap: bool) -> Weights
     if embedding is not None and tied and _has_kernel(embedding, features):
         repacked += embedding.size  # it is the output matrix too, and as such multiplied with
     if not mmap:
-        return Weights(sum(tensor.size for tensor in left), repacked)
+        return Weights(sum(tensor.size for tensor in left), repacked, 0)
     parts: dict[int, list[Tensor]] = {}
     for tensor in left:
         parts.setdefault(tensor.part, []).append(tensor)
     spans = (max(t.offset + t.size for t in part) - min(t.offset for t in part) for part in parts.values())
-    return Weights(sum(spans), repacked)
+    mapped = sum(spans)
+    return Weights(mapped, repacked, max(0, mapped - sum(tensor.size for tensor in left)))
 
 
 def _is_repacked(tensor: Tensor, features: tuple[str, ...]) -> bool:

@@ -29,5 +29,11 @@ class ModelShape:
     experts_used: int = 0
     kv_rank: int = 0  # MLA: width of the compressed keys and values; 0 where there is none
     rope_rank: int = 0  # MLA: width of the part with positions
-    recurrent: tuple[bool, ...] = ()  # layers that keep a state instead of keys and values
-    state: int = 0  # numbers that a recurrent layer keeps for a sequence
+    recurrent: tuple[bool, ...] = ()  # layers that keep a state (instead of keys and values, but for falcon-h1)
+    state: int = 0  # numbers that a recurrent layer keeps for a sequence, its convolution's among them
+    window_key_length: int = 0  # width of a head of a windowed layer, where it is another one
+    window_value_length: int = 0
+    expert_forward: int = 0  # width of one expert; 0 where it is that of `feed_forward`
+    shared_forward: int = 0  # width of the expert that sees every token
+    nope_length: int = 0  # MLA: width of a query head's part without positions
+    inner: int = 0  # width inside a recurrent layer; 0 where nobody says

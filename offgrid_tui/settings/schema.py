@@ -94,8 +94,24 @@ class EngineSettings:
 class MemorySettings:
     """How much memory models may take."""
 
-    budget: float = _set(
-        0.6, "All loaded models together, as a fraction of the memory of this machine.", low=0.05, high=1.0
+    policy: str = _set(
+        "balanced",
+        "How much models may take where no budget is set: 60, 45 or 80 % of the memory, 90, 75 or 95 % of the GPUs'.",
+        choices=("balanced", "conservative", "aggressive"),
+    )
+    budget: float | None = _set(
+        None,
+        "All loaded models together, as a fraction of the memory of this machine.",
+        low=0.05,
+        high=1.0,
+        none="by the policy",
+    )
+    vram_budget: float | None = _set(
+        None,
+        "All loaded models together, as a fraction of the memory of the GPUs.",
+        low=0.05,
+        high=1.0,
+        none="by the policy",
     )
     reserve: float = _set(
         0.5,

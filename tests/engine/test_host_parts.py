@@ -31,6 +31,8 @@ from offgrid_tui.engine.host.restarts import RestartBudget
 from offgrid_tui.engine.host.ring import LINE_LENGTH, LogRing
 from offgrid_tui.engine.mailbox import Mailbox, MailboxFull
 from offgrid_tui.engine.safe import cleaned
+from offgrid_tui.fit.budget import GPU_RESERVE
+from offgrid_tui.fit.model import Taken
 from offgrid_tui.gguf.parts import read_model
 from offgrid_tui.hardware.model import Gpu
 from offgrid_tui.hardware.probe import probe
@@ -287,28 +289,31 @@ def test_a_loaded_model_serves_who_asks_for_nothing_else() -> None:
 
 def test_layers_go_to_the_gpu_as_far_as_they_fit(random_model: Path) -> None:
     header = read_model(random_model)
-    machine = probe()
+    machine, settings = probe(), Settings(memory=MemorySettings(vram_budget=1.0))
     options = LoadOptions(context=2048)
 
-    def layers(free: int) -> int:
-        return memory.layers_that_fit(header, options, replace(machine, gpus=(Gpu("g", 80 * GIB, free),)))
+    def layers(free: int) -> int | None:
+        one = replace(machine, gpus=(Gpu("g", 80 * GIB, free),))
+        return memory.judged(header, options, one, settings, Taken(), on_gpu=True)[0].gpu_layers
 
     assert layers(80 * GIB) == header.layers + 1
     assert layers(0) == 0
-    assert memory.layers_that_fit(header, options, replace(machine, gpus=())) == 0
-    some = [layers(memory.GPU_RESERVE + megabytes * 2**20) for megabytes in range(60)]
+    none = replace(machine, gpus=())
+    assert memory.judged(header, options, none, settings, Taken(), on_gpu=True)[0].gpu_layers == 0
+    assert memory.judged(header, options, none, settings, Taken())[0].gpu_layers is None  # the engine has no GPU
+    some = [layers(GPU_RESERVE + megabytes * 2**20) or 0 for megabytes in range(60)]
     assert some == sorted(some), "more memory never takes fewer layers"
 
 
 def test_a_refusal_gives_numbers_and_ways_out(random_model: Path) -> None:
     header, machine = read_model(random_model), probe()
     options = LoadOptions(context=8192)
-    estimated = memory.need(header, options, machine)
-    small = replace(machine.memory, total=GIB, available=estimated.memory - 1, cgroup_limit=None)
-    settings = MemorySettings(budget=1.0, reserve=0.0)
-    found = memory.judge(estimated, replace(machine, memory=small), settings, memory.Taken(0, 0))
-    assert not memory.fits(found)
-    error = memory.too_large("/models/m.gguf", found, estimated, options, ["/models/other.gguf"])
+    needed = memory.need(header, options, machine).memory
+    small = replace(machine.memory, total=GIB, available=needed - 1, cgroup_limit=None)
+    settings = Settings(memory=MemorySettings(budget=1.0, reserve=0.0))
+    _, found = memory.judged(header, options, replace(machine, memory=small), settings, Taken())
+    assert not found.fits
+    error = memory.too_large("/models/m.gguf", found, options, ["/models/other.gguf"])
     assert isinstance(error, EngineError) and error.exit_code == 4
     assert "m.gguf" in error.title and "8192 tokens" in error.detail
     assert "context" in error.mend and "other.gguf" in error.mend

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from offgrid_tui.engine.contract import ErrorCode, LoadOptions
 from offgrid_tui.engine.errors import EngineError
-from offgrid_tui.engine.host.options import LEAST_CONTEXT
-from offgrid_tui.fit.budget import budget, verdict
+from offgrid_tui.fit.alternatives import shorter_context
 from offgrid_tui.fit.estimate import estimate
-from offgrid_tui.fit.model import Estimate, Level, Use, Verdict
+from offgrid_tui.fit.model import Estimate, Fit, Level, Taken, Use, Way
+from offgrid_tui.fit.service import FitService
+from offgrid_tui.fit.use import AUTO_LAYERS, PLAIN_TYPES
 from offgrid_tui.foundation.units import bytes_text
 from offgrid_tui.gguf.header import Header
 from offgrid_tui.hardware.model import Hardware
-from offgrid_tui.settings.schema import MemorySettings
+from offgrid_tui.settings.schema import Settings
 
-GPU_RESERVE = 600 * 2**20  # bytes of each GPU that its driver and llama.cpp's own context take
+_MEND = {Way.KV_TYPE: "set engine.kv_type to {} in config.toml", Way.CONTEXT: "use a smaller context (--context {})"}
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What the models that are loaded hold: bytes promised to them, and bytes of these that they have already taken
-    from what the system calls available. A mapped file is not taken yet: the kernel counts its pages as available."""
-
-    reserved: int
-    resident: int
+def use_of(options: LoadOptions) -> Use:
+    """How the worker loads by `options` (complete), in the estimator's words."""
+    defaults = Use(context=options.context or 0)
+    value_type = options.kv_type_v or defaults.kv_type_v
+    flash = options.flash_attention
+    return replace(
+        defaults,
+        slots=options.slots or defaults.slots,
+        batch=options.batch or defaults.batch,
+        kv_type_k=options.kv_type_k or defaults.kv_type_k,
+        kv_type_v=value_type,
+        flash_attention=value_type not in PLAIN_TYPES if flash is None else flash,
+        gpu_layers=max(0, options.gpu_layers or 0),
+        mmap=options.mmap,
+    )
 
 
 def need(header: Header, options: LoadOptions, hardware: Hardware) -> Estimate:
@@ -36,80 +45,68 @@ def need(header: Header, options: LoadOptions, hardware: Hardware) -> Estimate:
     Raises:
         EngineError: a KV type that does not exist.
     """
-    defaults = Use(context=options.context or 0)
-    use = replace(
-        defaults,
-        slots=options.slots or defaults.slots,
-        batch=options.batch or defaults.batch,
-        kv_type_k=options.kv_type_k or defaults.kv_type_k,
-        kv_type_v=options.kv_type_v or defaults.kv_type_v,
-        flash_attention=bool(options.flash_attention),
-        gpu_layers=max(0, options.gpu_layers or 0),
-        mmap=options.mmap,
-    )
     try:
-        return estimate(header, use, hardware.cpu.features)
+        return estimate(header, use_of(options), hardware.cpu.features)
     except ValueError as error:
         raise EngineError(ErrorCode.BAD_REQUEST, "The load options cannot be used", detail=str(error)) from None
 
 
-def layers_that_fit(header: Header, options: LoadOptions, hardware: Hardware) -> int:
-    """How many layers, counted from the last, the free memory of the GPUs takes; one more than there are puts the
-    output there too. 0 where there is no GPU."""
-    free = sum(gpu.free for gpu in hardware.gpus) - GPU_RESERVE * len(hardware.gpus)
-    for layers in range(header.layers + 1, 0, -1):
-        if need(header, replace(options, gpu_layers=layers), hardware).gpu <= free:
-            return layers
-    return 0
+def judged(
+    header: Header, options: LoadOptions, hardware: Hardware, settings: Settings, taken: Taken, *, on_gpu: bool = False
+) -> tuple[LoadOptions, Fit]:
+    """`options` with the layers that go to the GPUs where nobody said how many, and the answer of `fit/`, which is
+    the one that every screen and command gives.
 
+    Args:
+        options: complete.
+        on_gpu: whether the engine can use a GPU.
 
-def judge(estimated: Estimate, hardware: Hardware, settings: MemorySettings, taken: Taken) -> Verdict:
-    return verdict(estimated.memory, budget(hardware, settings), reserved=taken.reserved, resident=taken.resident)
-
-
-def fits(found: Verdict) -> bool:
-    return found.level in (Level.SAFE, Level.TIGHT)
+    Raises:
+        EngineError: a KV type that does not exist.
+    """
+    service = FitService(settings)
+    use = use_of(options)
+    choose = on_gpu and options.gpu_layers is None
+    if choose:
+        use = replace(use, gpu_layers=AUTO_LAYERS)
+    try:
+        found = service.of_header(header, use, at=service.snapshot(taken, hardware))
+    except ValueError as error:
+        raise EngineError(ErrorCode.BAD_REQUEST, "The load options cannot be used", detail=str(error)) from None
+    return (replace(options, gpu_layers=found.use.gpu_layers) if choose else options), found
 
 
 def smaller_context(options: LoadOptions, header: Header, hardware: Hardware, room: int) -> LoadOptions | None:
     """`options` with the largest context, halved again and again, that needs at most `room` bytes; None where even
     the least does not."""
-    context = (options.context or 0) // 2
-    while context >= LEAST_CONTEXT:
-        candidate = replace(options, context=context)
-        if need(header, candidate, hardware).memory <= room:
-            return candidate
-        context //= 2
-    return None
+    found = shorter_context(use_of(options), lambda use: estimate(header, use, hardware.cpu.features), room)
+    return None if found is None else replace(options, context=found.context)
 
 
-def too_large(
-    path: str, found: Verdict, estimated: Estimate, options: LoadOptions, loaded: Iterable[str]
-) -> EngineError:
+def too_large(path: str, found: Fit, options: LoadOptions, loaded: Iterable[str]) -> EngineError:
     """The refusal, with the numbers and what would help."""
     names = [Path(p).name for p in loaded]
-    fixed = estimated.memory - estimated.kv - estimated.compute
-    ways = []
-    if fixed < found.limit:
-        ways.append("use a smaller context (--context)")
+    estimated, judgement = found.estimate, found.verdict
+    ways = [_MEND[way.way].format(way.value) for way in found.alternatives if way.way in _MEND]
     if names:
         ways.append(f"wait until {' and '.join(names)} {'is' if len(names) == 1 else 'are'} no longer in use")
     ways.append("choose a smaller model or quantisation")
-    if found.level is Level.OVER:
+    if judgement.level is Level.OVER:
         ways.append("raise memory.budget in config.toml")
     return EngineError(
         ErrorCode.TOO_LARGE,
         f"{Path(path).name} does not fit into memory",
-        detail=f"It {found.reason}. Weights {bytes_text(estimated.weights + estimated.repacked)}, "
-        f"KV cache {bytes_text(estimated.kv)} for {options.context} tokens, "
+        detail=f"It {judgement.reason}. Weights {bytes_text(estimated.weights_needed)}, "
+        f"KV cache {bytes_text(estimated.cache)} for {options.context} tokens, "
         f"compute {bytes_text(estimated.compute + estimated.output)}.",
         mend=f"{'; or '.join(ways)}.".capitalize(),
         data={
-            "needs": found.needs,
-            "limit": found.limit,
-            "level": found.level.value,
+            "needs": judgement.needs,
+            "limit": judgement.limit,
+            "level": judgement.level.value,
             "context": options.context,
             "loaded": names,
+            "alternatives": [asdict(way) for way in found.alternatives],
         },
     )
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from offgrid_tui.engine.contract import LoadOptions
+from offgrid_tui.fit.use import DEFAULT_CONTEXT
 from offgrid_tui.settings.schema import EngineSettings
 
-DEFAULT_CONTEXT = 8192  # tokens, where neither a person nor the model's training says less
-LEAST_CONTEXT = 2048  # what is chosen for lack of memory is never less
 _UNSET = LoadOptions()
 
 

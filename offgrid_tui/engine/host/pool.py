@@ -19,6 +19,7 @@ from offgrid_tui.engine.host.oom import OomWatch
 from offgrid_tui.engine.host.options import complete, differences
 from offgrid_tui.engine.host.restarts import RestartBudget
 from offgrid_tui.engine.host.worker import Patience, Worker, WorkerDeath
+from offgrid_tui.fit.model import Taken
 from offgrid_tui.foundation.clock import Clock
 from offgrid_tui.gguf.header import Header
 from offgrid_tui.hardware.model import Hardware
@@ -49,6 +50,7 @@ class Pool:
         self._history = history
         self._budget = RestartBudget(around.clock)
         self._models: dict[str, Model] = {}
+        self._forced: set[tuple[str, str]] = set()  # (path, stamp) of what was loaded anyway: asked once is enough
         self._changing = asyncio.Lock()  # one decision about memory at a time
         self._tasks: dict[Job, asyncio.Task[None]] = {}
         self._closed = False
@@ -154,25 +156,28 @@ class Pool:
             await self._unload(old)
         hardware = await asyncio.to_thread(self._around.hardware)
         asked = job.request.options
-        options = complete(asked, settings.engine, hardware.cpu.cores, header.context_trained)
-        if options.gpu_layers is None and engine.on_gpu:
-            options = replace(options, gpu_layers=memory.layers_that_fit(header, options, hardware))
+        wanted = complete(asked, settings.engine, hardware.cpu.cores, header.context_trained)
+        consent = (file.path, file.stamp)
+        if getattr(job.request, "force", False):
+            self._forced.add(consent)
         while True:
-            estimated = memory.need(header, options, hardware)
-            found = memory.judge(estimated, hardware, settings.memory, self._taken())
-            if memory.fits(found):
+            taken = self._taken()
+            options, found = memory.judged(header, wanted, hardware, settings, taken, on_gpu=engine.on_gpu)
+            if found.fits:
                 break
             if (idle := self._least_recently_used()) is not None:
                 log.info("%s is unloaded to make room for %s", idle.path, file.path)
                 await self._unload(idle)
                 hardware = await asyncio.to_thread(self._around.hardware)
-            elif getattr(job.request, "force", False):
+            elif consent in self._forced:
                 break
-            elif asked.context is None and (less := memory.smaller_context(options, header, hardware, found.limit)):
+            elif asked.context is None and (
+                less := memory.smaller_context(options, header, hardware, found.verdict.limit)
+            ):
                 log.info("%s gets a context of %s instead of %s tokens", file.path, less.context, options.context)
-                options = less
+                wanted = replace(wanted, context=less.context)
             else:
-                raise memory.too_large(file.path, found, estimated, options, self._models)
+                raise memory.too_large(file.path, found, options, self._models)
         key = load_key(file.path, file.stamp, options)
         if (wait := self._budget.wait(key)) > 0:
             raise failures.restart_budget(file.path, self._budget.deaths(key), wait)
@@ -180,7 +185,7 @@ class Pool:
             file.path,
             file.stamp,
             options,
-            reserved=estimated.memory,
+            reserved=found.estimate.memory,
             expected_ms=self._history.expected_ms(key),
             clock=self._around.clock,
             start=self._starter(engine.python),
@@ -215,13 +220,13 @@ class Pool:
         if death is not None:
             self._budget.died(key)
 
-    def _taken(self) -> memory.Taken:
+    def _taken(self) -> Taken:
         reserved = resident = 0
         for model in self._models.values():
             reserved += model.reserved
             if model.pid is not None:
                 resident += min(model.reserved, memory.anonymous_memory(model.pid) or 0)
-        return memory.Taken(reserved, resident)
+        return Taken(reserved, resident)
 
     # ── unloading ──────────────────────────────────────────────────────────────────────────────────────────────────
 
