@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from offgrid_tui.chat.events import ModelLoaded
@@ -15,9 +16,13 @@ from offgrid_tui.chat.service import ChatService
 from offgrid_tui.database.database import Database
 from offgrid_tui.engine.client import EngineClient
 from offgrid_tui.engine.contract import Reasoning, Sampling
+from offgrid_tui.fit.service import FitService
 from offgrid_tui.foundation.clock import SystemClock
 from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.foundation.events import Bus
+from offgrid_tui.library.service import Library
+from offgrid_tui.models.make import make_models
+from offgrid_tui.models.service import ModelsService
 from offgrid_tui.network.policy import NetworkPolicy
 from offgrid_tui.providers.inference import InferenceWorker
 from offgrid_tui.providers.local import LocalProvider
@@ -44,6 +49,9 @@ class Workstation:
     inference: InferenceWorker
     chat: ChatService
     recent: RecentModels
+    fit: FitService
+    library: Library
+    models: ModelsService
     _parts: AsyncExitStack
 
     @classmethod
@@ -86,6 +94,14 @@ class Workstation:
             parts.push_async_callback(_close, "chat", chat.close)
             await chat.start()
 
+            fit = FitService(settings)
+            models = make_models(paths, database, bus, fit, engine, clock=clock)
+            parts.push_async_callback(_close, "library", models.library.close)
+            parts.push_async_callback(_close, "models", models.close)
+            await models.library.start()
+            await models.start()
+            bus.subscribe(ModelLoaded, lambda event: tasks.start(models.loaded(Path(event.loaded.model))))
+
             return cls(
                 paths=paths,
                 settings=settings,
@@ -97,6 +113,9 @@ class Workstation:
                 inference=inference,
                 chat=chat,
                 recent=recent,
+                fit=fit,
+                library=models.library,
+                models=models,
                 _parts=parts.pop_all(),
             )
 
