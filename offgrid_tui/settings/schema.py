@@ -28,10 +28,12 @@ class Rule:
     high: float | None = None
     choices: tuple[str, ...] = ()
     none: str = ""  # what it means that nothing is set, where None is a value
+    secret: bool = False  # never shown: not in messages, logs, screens
 
 
 def _set(default: Any, doc: str, **rule: Any) -> Any:
-    return field(default=default, metadata={"rule": Rule(doc, **rule)})
+    made = Rule(doc, **rule)
+    return field(default=default, repr=not made.secret, metadata={"rule": made})
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,26 @@ class NetworkSettings:
     """Who may speak outward."""
 
     offgrid: bool = _set(False, "Off-grid mode: nothing leaves this machine.")
+    hub: str | None = _set(
+        None, "Where models are looked for: Hugging Face or a mirror.", none="HF_ENDPOINT, else https://huggingface.co"
+    )
+    hub_token: str | None = _set(
+        None,
+        "Your token for the hub; sent to it alone, over https.",
+        secret=True,
+        none="HF_TOKEN, else what `hf auth login` saved",
+    )
+    proxy: str | None = _set(
+        None,
+        "The HTTP proxy that everything outward goes through, but for the hosts in NO_PROXY.",
+        secret=True,
+        none="HTTPS_PROXY, HTTP_PROXY or ALL_PROXY",
+    )
+    ca_file: str | None = _set(
+        None, "A file of certificates to trust besides the system's.", none="REQUESTS_CA_BUNDLE, where it is set"
+    )
+    timeout: float = _set(10.0, "Longest wait for the next sign of life of a server.", unit="s", low=0.1, high=600.0)
+    deadline: float = _set(30.0, "Longest time for one question to the hub.", unit="s", low=0.1, high=3600.0)
 
 
 SECTIONS: Mapping[str, type[Any]] = MappingProxyType(

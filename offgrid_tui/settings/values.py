@@ -12,6 +12,7 @@ from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.settings.schema import SECTIONS, Rule, hints, rules
 
 AUTOMATIC = "auto"  # says "nothing set" where a file or a variable cannot: TOML has no null
+SECRET = "(hidden)"  # what is shown of a value that is a secret
 _LONGEST_TEXT = 1000  # characters of one text in a list
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
@@ -42,7 +43,10 @@ def split_type(section: str, name: str) -> tuple[type[Any], bool]:
 def held_words(key: str, value: Any) -> str:
     """A value that holds, in words: as TOML, or what None means for this setting."""
     section, _, name = key.partition(".")
-    return rules(section)[name].none if value is None else clean_line(as_toml(value), 60)
+    rule = rules(section)[name]
+    if value is None:
+        return rule.none
+    return SECRET if rule.secret else clean_line(as_toml(value), 60)
 
 
 def expected(section: str, name: str) -> str:
@@ -158,7 +162,9 @@ def _check_range(section: str, name: str, value: float, rule: Rule) -> None:
 
 
 def _not_expected(section: str, name: str, value: Any) -> str:
-    if isinstance(value, dict):
+    if rules(section)[name].secret:
+        shown = SECRET
+    elif isinstance(value, dict):
         shown = "a table"
     else:
         shown = as_toml(value) if isinstance(value, str | int | float | list) else f"a {type(value).__name__}"
@@ -167,6 +173,8 @@ def _not_expected(section: str, name: str, value: Any) -> str:
 
 def _nearest_of_type(section: str, name: str, value: Any) -> str | None:
     """What was probably meant: "8" for slots = "8" or 8.0, false for "off"."""
+    if rules(section)[name].secret:
+        return None
     kind, _ = split_type(section, name)
     try:
         if kind is bool and isinstance(value, int):
