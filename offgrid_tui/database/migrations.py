@@ -125,4 +125,16 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) STRICT, WITHOUT ROWID;
         """,
     ),
+    Migration(
+        "aliases",
+        """
+        CREATE TABLE model_aliases (
+            owner   TEXT NOT NULL DEFAULT 'local',
+            alias   TEXT NOT NULL,              -- in lower case
+            target  TEXT NOT NULL,              -- whatever else names a model
+            created REAL NOT NULL,              -- Unix seconds
+            PRIMARY KEY (owner, alias)
+        ) STRICT, WITHOUT ROWID;
+        """,
+    ),
 )

@@ -92,6 +92,10 @@ VERSIONS = (
             ("SELECT owner, key, favourite, note FROM model_marks", [("local", "o/r/f.gguf", 1, "the good one")]),
         ),
     ),
+    Version(
+        "INSERT INTO model_aliases (alias, target, created) VALUES ('fast', 'qwen3:0.6b', 1.5);",
+        (("SELECT owner, alias, target, created FROM model_aliases", [("local", "fast", "qwen3:0.6b", 1.5)]),),
+    ),
 )
 
 # What a later version may do to a table that others point to: make it anew. Kept here to prove that migrating with
