@@ -22,7 +22,8 @@ def main() -> None:
     tokenizer.add_argument("--sample", type=int, default=40_000, help="how many conversations to learn from")
     train = steps.add_parser("train", help="train, or go on training (checkpoint.pt)")
     train.add_argument("--device", default="cpu", help="cpu or cuda")
-    train.add_argument("--threads", type=int, default=os.cpu_count())
+    train.add_argument("--threads", type=int, default=1, help="for each worker")
+    train.add_argument("--workers", type=int, help="parts computed side by side (default: one for each core)")
     train.add_argument("--no-bf16", action="store_true", help="compute in 32 bits (for a CPU without bf16)")
     train.add_argument("--compile", action="store_true", help="use torch.compile")
     for option in ("steps", "budget", "part", "every"):
@@ -77,6 +78,7 @@ def _train(arguments: argparse.Namespace) -> None:
         device=arguments.device,
         bf16=not arguments.no_bf16,
         compile_=arguments.compile,
+        workers=arguments.workers or (1 if arguments.device != "cpu" else os.cpu_count() or 1),
     )
     print(f"{trainer.model.parameters_total():,} parameters, {len(packed.tokens):,} tokens of corpus")
     if not trainer.run():

@@ -3,12 +3,14 @@ level stretch, and a descent to nothing. May be interrupted at any time and goes
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import signal
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,14 +47,27 @@ class Plan:
 
 class Trainer:
     def __init__(
-        self, folder: Path, packed: Packed, shape: Shape, plan: Plan, *, device: str, bf16: bool, compile_: bool
+        self,
+        folder: Path,
+        packed: Packed,
+        shape: Shape,
+        plan: Plan,
+        *,
+        device: str,
+        bf16: bool,
+        compile_: bool,
+        workers: int = 1,
     ) -> None:
+        """`workers` compute the parts of a step side by side: on a CPU that others use too they get further than as
+        many threads in one product, which wait for one another at every one."""
         torch.manual_seed(plan.seed)
         self._folder, self._packed, self._plan = folder, packed, plan
         self._device = torch.device(device)
         self._bf16 = bf16
         self.model = Llama(shape).to(self._device)
-        self._call: Any = torch.compile(self.model) if compile_ else self.model
+        self._models = [self.model, *(_twin(self.model) for _ in range(workers - 1))]
+        self._calls: list[Any] = [torch.compile(model) if compile_ else model for model in self._models]
+        self._pool = ThreadPoolExecutor(workers)
         matrices = [p for name, p in self.model.named_parameters() if p.dim() == 2 and not name.startswith("embedding")]
         others = [p for name, p in self.model.named_parameters() if p.dim() != 2 or name.startswith("embedding")]
         self._optimisers: tuple[torch.optim.Optimizer, ...] = (
@@ -97,27 +112,46 @@ class Trainer:
             for group in optimiser.param_groups:
                 group["lr"] = peak * rate
         total = sum(float(self._weights(torch.from_numpy(says)).sum()) for _, says in parts)
-        loss = said = 0.0
-        for tokens, says in parts:
-            weights = self._weights(torch.from_numpy(says)).to(self._device)
-            losses, weighed = self._losses(torch.from_numpy(tokens).to(self._device), weights)
-            (losses * weighed).sum().div(total).backward()
-            loss += float(losses.detach()[weighed == 1].sum())
-            said += float((weighed == 1).sum())
-            self._tokens += int((says >= 0).sum())
+        left = parts[::-1]
+
+        def work(number: int) -> tuple[float, float]:
+            loss = said = 0.0
+            while left:
+                try:
+                    tokens, says = left.pop()
+                except IndexError:  # another worker took the last one
+                    break
+                weights = self._weights(torch.from_numpy(says)).to(self._device)
+                losses, weighed = self._losses(number, torch.from_numpy(tokens).to(self._device), weights)
+                (losses * weighed).sum().div(total).backward()  # type: ignore[no-untyped-call]
+                loss += float(losses.detach()[weighed == 1].sum())
+                said += float((weighed == 1).sum())
+            return loss, said
+
+        sums = list(self._pool.map(work, range(len(self._models))))
+        self._gather()
+        self._tokens += sum(int((says >= 0).sum()) for _, says in parts)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimiser in self._optimisers:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         self._step += 1
-        return loss / max(said, 1.0)
+        return sum(loss for loss, _ in sums) / max(sum(said for _, said in sums), 1.0)
 
-    def _losses(self, tokens: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    def _gather(self) -> None:
+        """Add what the other workers found to the gradients of the model."""
+        for twin in self._models[1:]:
+            for mine, theirs in zip(self.model.parameters(), twin.parameters(), strict=True):
+                if theirs.grad is not None:
+                    mine.grad = theirs.grad if mine.grad is None else mine.grad.add_(theirs.grad)
+                    theirs.grad = None
+
+    def _losses(self, number: int, tokens: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """The losses of the tokens that have a weight, given those before them, and these weights. Padding stands at
         the end, so causal attention alone keeps it out."""
         chosen = weights > 0
         with torch.autocast(self._device.type, torch.bfloat16) if self._bf16 else nullcontext():
-            logits = self.model.logits(self._call(tokens[:, :-1])[chosen])
+            logits = self._models[number].logits(self._calls[number](tokens[:, :-1])[chosen])
         return F.cross_entropy(logits.float(), tokens[:, 1:][chosen], reduction="none"), weights[chosen]
 
     def _weights(self, says: Tensor) -> Tensor:
@@ -194,6 +228,14 @@ class Trainer:
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping = True
+
+
+def _twin(model: Llama) -> Llama:
+    """Another model with the very same weights and gradients of its own."""
+    twin = copy.deepcopy(model)
+    for mine, theirs in zip(model.parameters(), twin.parameters(), strict=True):
+        theirs.data = mine.data
+    return twin
 
 
 def load_model(path: Path) -> Llama:
