@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from offgrid_tui.chat.events import ModelLoaded
+from offgrid_tui.chat.guide import is_guide, temperature
 from offgrid_tui.chat.recent import RecentModels
 from offgrid_tui.chat.service import ChatService
 from offgrid_tui.database.database import Database
@@ -75,7 +76,7 @@ class Workstation:
             recent = RecentModels(database)
             tasks = _Tasks()
             parts.push_async_callback(_close, "tasks", tasks.close)
-            bus.subscribe(ModelLoaded, lambda event: tasks.start(recent.remember(event.loaded.model)))
+            bus.subscribe(ModelLoaded, lambda event: _remember(tasks, recent, event.loaded.model))
 
             engine = EngineClient(paths, settings)
             parts.push_async_callback(_close, "engine", engine.close)
@@ -123,12 +124,12 @@ class Workstation:
         """Stop running answers, save, let go of everything; never raises."""
         await self._parts.aclose()
 
-    @property
-    def sampling(self) -> Sampling:
-        """How words are chosen, by the settings."""
+    def sampling(self, model: str | None) -> Sampling:
+        """How `model` chooses its words, by the settings."""
         chat = self.settings.chat
+        chosen = self.settings.origin("chat.temperature").source != "default"
         return Sampling(
-            temperature=chat.temperature,
+            temperature=temperature(model, chat, chosen=chosen),
             top_k=chat.top_k,
             top_p=chat.top_p,
             min_p=chat.min_p,
@@ -168,6 +169,12 @@ class _Tasks:
             await work
         except OffGridError as error:
             log.warning("%s", error)
+
+
+def _remember(tasks: _Tasks, recent: RecentModels, model: str) -> None:
+    """The guide is nobody's choice, so it is not remembered as one."""
+    if not is_guide(model):
+        tasks.start(recent.remember(model))
 
 
 async def _close(name: str, close: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from offgrid_tui.chat.guide import LABEL, NAME, is_guide, temperature, usual_model
 from offgrid_tui.cli.model_path import model_path
 from offgrid_tui.cli.progress import ProgressLine
 from offgrid_tui.engine.builder.find import find_engine
@@ -43,7 +44,9 @@ _PATIENCE = 2.0  # seconds that a stopped answer has to say its figures
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("question", help="what to ask; `-` reads it from standard input")
-    parser.add_argument("--model", metavar="PATH", help="a GGUF file; without it the model of the settings or the last")
+    parser.add_argument(
+        "--model", metavar="PATH", help="a GGUF file (default: of the settings, the last, or the guide)"
+    )
     parser.add_argument("--system", metavar="TEXT", help="the system prompt")
     parser.add_argument("--max-tokens", type=int, metavar="N", help="longest answer")
     parser.add_argument("--temperature", type=float, metavar="T", help="0 takes the likeliest token each time")
@@ -80,12 +83,14 @@ def _question(text: str) -> str:
 
 async def _ask(paths: Paths, settings: Settings, model: str | None, question: str, *, as_json: bool) -> int:
     path = model_path(model) if model else await _usual_model(paths, settings)
+    if is_guide(path) and not model:
+        print(f"offgrid: {NAME}, the {LABEL}, answers: it knows OffGrid's help and little else", file=sys.stderr)
     system = [Message("system", settings.chat.system)] if settings.chat.system else []
     request = Generate(
         uuid.uuid4().hex,
         path,
         (*system, Message("user", question)),
-        sampling=_sampling(settings),
+        sampling=_sampling(settings, path),
         reasoning=Reasoning(cast("Literal['auto', 'on', 'off']", settings.chat.reasoning)),
     )
     client = EngineClient(paths, settings)
@@ -101,17 +106,19 @@ async def _ask(paths: Paths, settings: Settings, model: str | None, question: st
 
             await build(paths, settings)
             await answer.run()
-        if model and answer.loaded is not None:
+        if model and answer.loaded is not None and not is_guide(path):
             await _remember(paths, path)
     finally:
         await client.close()
     return int(ExitCode.INTERRUPTED if answer.interrupted else ExitCode.OK)
 
 
-def _sampling(settings: Settings) -> Sampling:
+def _sampling(settings: Settings, model: str) -> Sampling:
     """The settings' own words are those of the contract."""
     names = {field.name for field in fields(Sampling)} & {field.name for field in fields(settings.chat)}
-    return Sampling(**{name: getattr(settings.chat, name) for name in names})
+    values = {name: getattr(settings.chat, name) for name in names}
+    chosen = settings.origin("chat.temperature").source != "default"
+    return Sampling(**values | {"temperature": temperature(model, settings.chat, chosen=chosen)})
 
 
 class _Answer:
@@ -228,22 +235,22 @@ def _figures(loaded: Loaded, done: Done) -> str:
 
 
 async def _usual_model(paths: Paths, settings: Settings) -> str:
-    """The model of the settings, else the one used last."""
-    if settings.chat.model:
-        return str(Path(settings.chat.model).expanduser().absolute())
-    if paths.database.exists():
+    """The model of the settings, else the one used last, else an installed one, else the guide."""
+    recent: tuple[str, ...] = ()
+    if not settings.chat.model and paths.database.exists():
         # SQLite is loaded only here: 30 ms that `--model` and the settings spare.
         from offgrid_tui.chat.recent import RecentModels
         from offgrid_tui.database.database import Database
 
         database = await asyncio.to_thread(Database.open, paths.database)
         try:
-            if last := await RecentModels(database).last():
-                return last
+            recent = await RecentModels(database).list()
         finally:
             await database.close()
+    if model := usual_model(settings.chat.model, recent, paths.models):
+        return model
     raise NotFoundError(
-        "No model was named, and none was used before",
+        "No model was named, and there is none to take instead",
         mend="Name one: offgrid ask --model PATH.gguf …, or set model under [chat] in config.toml.",
     )
 

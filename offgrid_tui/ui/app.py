@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 
+from offgrid_tui.chat.guide import guide, is_guide, usual_model
 from offgrid_tui.foundation.errors import ExitCode, OffGridError
 from offgrid_tui.foundation.events import Bus
 from offgrid_tui.foundation.text import clean_line
@@ -76,10 +76,11 @@ class OffGridApp(CopyingApp):
         super().__init__()
         self.paths, self.settings = paths, settings
         self.model = model or settings.chat.model
+        self.usual = self.model  # who is asked in new chats, whoever answers in the open one
         self.model_was_asked_for = model is not None
         self.offgrid = settings.network.offgrid
         self.modes = (Mode("chat", "3", "Chat"),)
-        self.pulse = Pulse(model=stem(self.model) if self.model else None)
+        self.pulse = Pulse(model=stem(self.model) if self.model else None, guide=is_guide(self.model))
         self.heart = Heartbeat(self.pulse)
         self.opened = asyncio.Event()
         self.failure: OffGridError | None = None
@@ -120,7 +121,7 @@ class OffGridApp(CopyingApp):
         self.pulse.label = clean_line(self.workstation.provider.label, 40)
         if self.model is None:
             recent = await self.workstation.recent.list()
-            self.choose_model(next((m for m in recent if Path(m).is_file()), None))
+            self.choose_model(await asyncio.to_thread(usual_model, None, recent, self.paths.models))
         self.heart.settle()
         chat = self.chat_screen
         self.bridge.add(chat.post_message)
@@ -167,6 +168,8 @@ class OffGridApp(CopyingApp):
 
     def choose_model(self, model: str | None) -> None:
         """What the next message is asked of. Nothing is loaded before that."""
+        if not is_guide(model):
+            self.usual = model
         if model != self.model:
             self.model = model
             self.heart.choose(model)
@@ -174,7 +177,7 @@ class OffGridApp(CopyingApp):
     def wishes(self) -> dict[str, Any]:
         """What an answer is asked for with, by the settings."""
         station = self.workstation
-        return {"model": self.model, "sampling": station.sampling, "reasoning": station.reasoning}
+        return {"model": self.model, "sampling": station.sampling(self.model), "reasoning": station.reasoning}
 
     # ── actions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -229,7 +232,14 @@ class OffGridApp(CopyingApp):
 
         screen = self.screen
         if isinstance(screen, FrameScreen):
-            self.push_screen(Help(f"{screen.TITLE_IN_HELP}: keys", screen.key_groups()))
+            asks = self.opened.is_set() and guide() is not None
+            title = f"{screen.TITLE_IN_HELP}: keys"
+            self.push_screen(Help(title, screen.key_groups(), guide=asks), self._after_help)
+
+    async def _after_help(self, ask: bool | None) -> None:
+        if ask:
+            self.action_mode("chat")
+            await self.chat_screen.ask_guide()
 
     def action_palette(self) -> None:
         from offgrid_tui.ui.palette import open_palette

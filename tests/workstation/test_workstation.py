@@ -30,7 +30,7 @@ async def ask(station: Workstation, text: str = "Hello", model: str = "/models/m
     heard = asyncio.Event()
     stop = station.bus.subscribe(AnswerEnded, lambda event: (ended.append(event), heard.set()))  # type: ignore[func-returns-value]
     conversation = await station.chat.create()
-    await station.chat.ask(conversation.id, text, model=model, sampling=station.sampling)
+    await station.chat.ask(conversation.id, text, model=model, sampling=station.sampling(model))
     async with asyncio.timeout(30):
         await heard.wait()
     stop()
@@ -132,7 +132,7 @@ async def test_sampling_follows_the_settings(home: Paths) -> None:
         '[chat]\ntemperature = 0.1\ntop_k = 7\nseed = 3\nmax_tokens = 5\nstop = ["END"]\nreasoning = "off"\n'
     )
     station = await Workstation.open(home, load_settings(home), provider=ScriptedProvider("Hi"))
-    assert station.sampling == Sampling(temperature=0.1, top_k=7, seed=3, max_tokens=5, stop=("END",))
+    assert station.sampling("m.gguf") == Sampling(temperature=0.1, top_k=7, seed=3, max_tokens=5, stop=("END",))
     assert station.reasoning == Reasoning(mode="off")
     await station.close()
 

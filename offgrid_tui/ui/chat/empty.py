@@ -7,6 +7,7 @@ from pathlib import Path
 from textual.content import Content
 from textual.widgets import Static
 
+from offgrid_tui.chat.guide import LABEL, NAME, is_guide
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.ui.chat.figures import stem
 
@@ -16,7 +17,10 @@ class Empty(Static):
 
     def __init__(self, model: str | None, models_folder: Path) -> None:
         super().__init__(markup=False)
-        self.update(ready(model) if model else no_model(models_folder))
+        if model is None:
+            self.update(no_model(models_folder))
+        else:
+            self.update(met() if is_guide(model) else ready(model))
 
 
 def ready(model: str) -> Content:
@@ -27,6 +31,21 @@ def ready(model: str) -> Content:
         *_key("^j", "begins a new line"),
         *_key("^c", "stops an answer, at any stage"),
         *_key("^o", "opens another model"),
+        *_key("^p", "finds every other action"),
+    )
+
+
+def met() -> Content:
+    """What the guide says of itself before anything is asked of it."""
+    return Content.assemble(
+        (NAME, "bold $accent"),
+        (f"  {LABEL}\n", "$warn"),
+        "I am Pocket, the guide inside OffGrid: a very small model that knows how OffGrid works and little else.\n"
+        "Ask me what a key does, how to bring a model over on a USB stick, or which models fit this machine.\n"
+        "For real work get a real model.\n\n",
+        *_key("^o", "opens a model file on this machine"),
+        *_key("enter", "sends the message"),
+        *_key("^c", "stops an answer, at any stage"),
         *_key("^p", "finds every other action"),
     )
 

@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 from textual.content import Content
 
+from offgrid_tui.chat.guide import NAME, is_guide
 from offgrid_tui.chat.model import Figures, Turn, TurnState
 from offgrid_tui.foundation.text import clean, clean_line
 from offgrid_tui.foundation.units import duration, rate, tokens
@@ -22,6 +23,8 @@ _STOP_WORDS = {
 
 def stem(model: str | None) -> str:
     """A model's name before it said its own: its file's, without folder and ending."""
+    if is_guide(model):
+        return NAME
     return clean_line(PurePath(model).name.removesuffix(".gguf"), 60) if model else "model"
 
 

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 
+from offgrid_tui.chat.guide import guide, here
 from offgrid_tui.chat.model import Conversation, Turn
 from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.ui import messages
@@ -79,7 +80,7 @@ class ChatScreen(KeepingScreen):
         self._conversation = conversation
         turns = await self._chat.branch(conversation.id) if conversation else ()
         if conversation and conversation.model and not self.app.model_was_asked_for:
-            self.app.choose_model(conversation.model)
+            self.app.choose_model(here(conversation.model))
         await self._transcript.show(turns, Empty(self.app.model, self.app.paths.models))
         self.app.heart.show(self._transcript.last_answer)
         open_id = conversation.id if conversation else None
@@ -184,6 +185,14 @@ class ChatScreen(KeepingScreen):
 
     @tells_errors
     async def action_new(self) -> None:
+        self.app.choose_model(self.app.usual or self.app.model)  # what the guide was asked is not asked of it again
+        await self.open(None)
+        self._composer.focus()
+
+    @tells_errors
+    async def ask_guide(self) -> None:
+        """A new chat with the guide."""
+        self.app.choose_model(guide())
         await self.open(None)
         self._composer.focus()
 

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
 
+from offgrid_tui.chat.guide import LABEL, is_guide
 from offgrid_tui.chat.model import Turn, TurnState
 from offgrid_tui.foundation.text import clean, clean_line
 from offgrid_tui.foundation.units import tokens
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from offgrid_tui.engine.contract import Loaded
     from offgrid_tui.ui.app import OffGridApp
     from offgrid_tui.ui.markdown.document import Document
+
+
+GUIDE_LABEL = ((f"  {LABEL}", "$warn"), ("  get a real model: ^o", "$muted"))
 
 
 class TurnView(Lines, can_focus=True):
@@ -143,6 +147,8 @@ class AnswerTurn(TurnView):
 
     def _who(self) -> Content:
         name = self._loaded.name if self._loaded else self.turn.model_name or figures.stem(self.turn.model)
+        if is_guide(self.turn.model):
+            return Content.assemble((clean_line(name, 60), "bold $accent"), *GUIDE_LABEL)
         quantisation = self._loaded.quantisation if self._loaded else self.turn.quantisation
         return Content.assemble(
             (clean_line(name, 60), "bold $accent"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from offgrid_tui.chat.guide import is_guide
 from offgrid_tui.chat.model import Turn, TurnState
 from offgrid_tui.ui import messages
 from offgrid_tui.ui.chat.figures import stem
@@ -44,7 +45,7 @@ class Heartbeat:
                 if progress.tokens is not None:
                     self._running[progress.turn_id] = pulse.context_used = progress.tokens
             case messages.ModelReady(loaded, _):
-                pulse.model, pulse.context_size = loaded.name, loaded.context
+                pulse.model, pulse.context_size, pulse.guide = loaded.name, loaded.context, is_guide(loaded.model)
             case messages.TextArrived() if self._is_shown(message.turn_id):
                 pulse.grew(message.tokens, message.elapsed_ms)
                 if (prompt := self._running[message.turn_id]) is not None:
@@ -75,6 +76,7 @@ class Heartbeat:
     def choose(self, model: str | None) -> None:
         """Another model is asked from now on; nothing is known of it yet but its file's name."""
         self._pulse.model = stem(model) if model else None
+        self._pulse.guide = is_guide(model)
         self._pulse.context_size = None
         self.settle()
 
@@ -92,4 +94,5 @@ class Heartbeat:
             pulse.context_used = figures.prompt_tokens + (figures.completion_tokens or 0)
         pulse.context_size = figures.context or pulse.context_size
         pulse.rate, pulse.ttft_ms = figures.decode_tps, figures.ttft_ms
-        pulse.model = turn.model_name or pulse.model
+        if turn.model_name:
+            pulse.model, pulse.guide = turn.model_name, is_guide(turn.model)

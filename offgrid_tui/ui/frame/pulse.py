@@ -34,6 +34,7 @@ class Pulse:
     Attributes:
         model: what the active model calls itself, or its file's stem before it was loaded.
         label: who answers where it is not the local engine ("scripted answers"); empty otherwise.
+        guide: the active model is the one inside the package.
         fraction: of loading or reading, 0 to 1.
         ttft_ms: of the last answer.
         context_used, context_size: tokens of this conversation, and what the loaded model has room for.
@@ -43,6 +44,7 @@ class Pulse:
 
     model: str | None = None
     label: str = ""
+    guide: bool = False
     activity: Activity = Activity.NONE
     fraction: float | None = None
     rate: float | None = None  # tokens a second: live while answering, afterwards the engine's own figure

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
+from offgrid_tui.chat.guide import LABEL
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.foundation.units import NO_VALUE, duration, gib, rate, tokens
 from offgrid_tui.ui.frame.pulse import Activity, Pulse
@@ -116,6 +117,8 @@ def _model(pulse: Pulse, detail: _Detail) -> Content:
     parts.append((_short(pulse.model, detail.name), "bold"))
     if pulse.label:
         parts.append((f" ({pulse.label})", "$warn"))
+    if pulse.guide:
+        parts.append((f" {LABEL}", "$warn"))
     if detail.state:
         parts.append((f" {_state(pulse)}", _COLOR.get(activity, "$accent") if activity.running else "$muted"))
     parts.append(f"  {rate(pulse.rate):>8}")

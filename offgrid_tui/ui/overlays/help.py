@@ -14,17 +14,22 @@ from textual.widgets import Static
 
 from offgrid_tui.ui.frame.keybar import KeyHint
 
+_ASK = Content.assemble((f"{'enter':>11}", "$accent"), "  Ask the guide: Pocket knows OffGrid's help")
 
-class Help(ModalScreen[None]):
+
+class Help(ModalScreen[bool]):
+    """Ends with True where the user wants to ask the guide."""
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,question_mark,f1,q", "close", "Close", id="overlay.close"),
         Binding("down,j", "scroll(1)", "Down", show=False),
         Binding("up,k", "scroll(-1)", "Up", show=False),
+        Binding("enter,a", "ask", "Ask", id="help.ask", tooltip="Ask the guide"),
     ]
 
-    def __init__(self, title: str, groups: Sequence[tuple[str, Sequence[KeyHint]]]) -> None:
+    def __init__(self, title: str, groups: Sequence[tuple[str, Sequence[KeyHint]]], *, guide: bool = False) -> None:
         super().__init__()
-        self._title, self._groups = title, groups
+        self._title, self._groups, self._guide = title, groups, guide
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="overlay help"):
@@ -33,12 +38,18 @@ class Help(ModalScreen[None]):
                 for name, rows in self._groups:
                     if rows:
                         yield Static(_group(name, rows), classes="help-group", markup=False)
+            if self._guide:
+                yield Static(_ASK, markup=False)
 
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by * 2, animate=False)
 
     def action_close(self) -> None:
-        self.dismiss(None)
+        self.dismiss(False)
+
+    def action_ask(self) -> None:
+        if self._guide:
+            self.dismiss(True)
 
 
 def _group(name: str, rows: Sequence[KeyHint]) -> Content:

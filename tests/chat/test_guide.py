@@ -1,0 +1,50 @@
+"""Who answers where nobody was named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from offgrid_tui.chat.guide import guide, here, is_guide, temperature, usual_model
+from offgrid_tui.settings.schema import ChatSettings
+
+ELSEWHERE = "/opt/old/lib/python3.11/site-packages/offgrid_tui/starter/pocket.gguf"
+
+
+def file(path: Path, age: float = 0.0) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"GGUF")
+    os.utime(path, (1_000_000 - age, 1_000_000 - age))
+    return str(path)
+
+
+def test_what_somebody_brought_comes_before_the_guide(tmp_path: Path) -> None:
+    models, last = tmp_path / "models", file(tmp_path / "last.gguf")
+    assert usual_model(None, (), models) == guide()
+    old = file(models / "a/b/old.gguf", age=100)
+    assert usual_model(None, (), models) == old
+    new = file(models / "a/c/new.gguf")
+    assert usual_model(None, (), models) == new
+    assert usual_model(None, (ELSEWHERE, str(tmp_path / "gone.gguf"), last), models) == last
+    assert usual_model("/x/chosen.gguf", (last,), models) == "/x/chosen.gguf"
+
+
+def test_what_no_model_is_is_not_taken_for_one(tmp_path: Path) -> None:
+    first = file(tmp_path / "big-00001-of-00002.gguf", age=50)
+    file(tmp_path / "big-00002-of-00002.gguf")
+    file(tmp_path / "mmproj-big-f16.gguf")
+    assert usual_model(None, (), tmp_path) == first
+
+
+def test_the_guide_is_known_wherever_it_was_installed() -> None:
+    assert is_guide(ELSEWHERE)
+    assert not is_guide("/home/me/pocket.gguf") and not is_guide(None)
+    assert here(ELSEWHERE) == (guide() or ELSEWHERE)
+    assert here("/home/me/x.gguf") == "/home/me/x.gguf" and here(None) is None
+
+
+def test_the_guide_says_what_is_likeliest_unless_the_user_chose() -> None:
+    settings = ChatSettings()
+    assert temperature(ELSEWHERE, settings, chosen=False) == 0.0
+    assert temperature(ELSEWHERE, settings, chosen=True) == settings.temperature
+    assert temperature("/home/me/x.gguf", settings, chosen=False) == settings.temperature
