@@ -33,8 +33,12 @@ class OwnCatalog:
         """One that stands at `key` (dotted, the tables of an array numbered), or at the nearest table around it."""
         at = key
         while at and at not in self.lines:
-            at = at[:-3] if at.endswith("[0]") else at.rpartition(".")[0]
-        return SettingProblem(key, what, "Correct the entry; docs/catalog.md.", file=self.file, line=self.lines.get(at))
+            at = at.rpartition(".")[0]
+        # A table may have no header of its own: [models.x] makes both.
+        below = (line for name, line in self.lines.items() if name.startswith(f"{key}."))
+        line = self.lines.get(at) or min(below, default=None)
+        mend = "Correct the entry; docs/catalog.md says what may stand there."
+        return SettingProblem(key, what, mend, file=self.file, line=line)
 
 
 def read_own(file: Path) -> OwnCatalog:
