@@ -51,17 +51,18 @@ def test_only_what_is_long_old_and_unshared_leaves_the_cache() -> None:
     shared = array("i", range(1000))
     slots = [
         slot(0, shared[:600], running=True),
-        slot(1, shared + array("i", [7] * 100)),  # the answer that runs begins as this does, but for 500
-        slot(2, shared[:650]),  # only 50 tokens are its own
+        slot(1, shared + array("i", [7] * 100), idle_since=1),  # the answer that runs begins as this does, but for 500
+        slot(2, shared[:800]),  # only 200 tokens are its own
         slot(3, array("i", [1] * 50)),  # short
         slot(4, array("i", [2] * 400), idle_since=4_000_000),  # used just now
         slot(5, array("i", [3] * 400)),
     ]
     placement = Placement(cast("Memory", recorder), cast("Parking", recorder), slots, 4096)
-    placement.park(now=5_000_000)
-    assert recorder.parked == recorder.emptied == [1, 5]
-    assert recorder.moved == [0]
-    assert [s.filled for s in slots] == [600, 0, 650, 50, 400, 0]
+    for parked in ([5], [5, 1], [5, 1]):  # one at a time, the one that was idle for longest first
+        placement.park(now=5_000_000)
+        assert recorder.parked == recorder.emptied == parked
+    assert recorder.moved == [0, 0]
+    assert [s.filled for s in slots] == [600, 0, 800, 50, 400, 0]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,9 @@ _LOSABLE = 64  # tokens at the end of another conversation that may be thrown aw
 _GROWTH = 32  # tokens by which each running answer is expected to grow soon
 _PARK_AFTER_US = 3_000_000  # idle for so long while others run
 _PARK_TOKENS = 64  # fewer are not worth the copying
+_IN_THE_WAY = (
+    256  # cells by which llama.cpp's attention grows: fewer of them free nothing, and the copying holds up all
+)
 
 
 class Placement:
@@ -54,12 +57,14 @@ class Placement:
         return True
 
     def park(self, now: int) -> None:
-        """Take conversations out of the cache that were idle for long, where the answers that run share none of it."""
-        away = [slot for slot in self._slots if self._is_in_the_way(slot, now)]
-        for slot in away:
-            self._put_away(slot)
+        """Take the conversation out of the cache that was idle for longest, where the answers that run share little of
+        it. One at a time: they wait for it."""
+        away = min((slot for slot in self._slots if self._is_in_the_way(slot, now)), key=_idle_since, default=None)
+        if away is None:
+            return
+        self._put_away(away)
         running = [slot for slot in self._slots if slot.job]
-        if away and len(running) == 1 and not self._parking.move(running[0], self._memory):  # several may share cells
+        if len(running) == 1 and not self._parking.move(running[0], self._memory):  # several may share cells
             running[0].filled = 0
 
     def _is_in_the_way(self, slot: Slot, now: int) -> bool:
@@ -67,7 +72,7 @@ class Placement:
             return False
         running = [slot for slot in self._slots if slot.job]
         shared = max((common_prefix(slot.tokens, other.tokens, other.filled) for other in running), default=0)
-        return slot.filled - shared >= _PARK_TOKENS
+        return slot.filled - shared >= _IN_THE_WAY
 
     def resynchronise(self, slot: Slot) -> None:
         """After an aborted batch: find out how much of it the cache holds, and leave at least one token to decode."""
@@ -120,3 +125,7 @@ class Placement:
     def _keep(self, slot: Slot, length: int, held: int) -> bool:
         """Keep the first `length` of `held` tokens. False: none could be kept."""
         return length == held or self._memory.trim(slot.index, length)
+
+
+def _idle_since(slot: Slot) -> int:
+    return slot.idle_since
