@@ -40,6 +40,14 @@ def is_address(text: str) -> bool:
     return re.match(r"https?://", text, re.IGNORECASE) is not None
 
 
+def host(address: str) -> str:
+    """The host of an address; "" where it names none."""
+    try:
+        return urlsplit(address).hostname or ""
+    except ValueError:
+        return ""
+
+
 def is_path(text: str) -> bool:
     """Whether it can only be a path: what else begins so?"""
     return text.startswith(("/", "./", "../", "~")) or text in (".", "..")
@@ -91,12 +99,10 @@ def tag(text: str) -> Tag | None:
 
 def _hub_address(text: str) -> InRepository | None:
     """Of a repository or of a file in it; None for an address of somebody else's."""
-    try:
-        address = urlsplit(text)
-    except ValueError:
+    if host(text) not in _HUB_HOSTS:
         return None
-    parts = [unquote(part) for part in address.path.split("/") if part]
-    if (address.hostname or "") not in _HUB_HOSTS or len(parts) < 2 or not _is_repository(parts[:2]):
+    parts = [unquote(part) for part in urlsplit(text).path.split("/") if part]
+    if len(parts) < 2 or not _is_repository(parts[:2]):
         return None
     repository = "/".join(parts[:2])
     if len(parts) >= 5 and parts[2] in ("blob", "resolve"):

@@ -110,12 +110,14 @@ class Resolver:
         if names.is_address(text):
             if names.in_repository(text):
                 return None
+            if not names.host(text):
+                raise UnknownName(text, why="It begins like an address, but names no host.", mend="Check the address.")
             return Resolved(text, Meaning.ADDRESS, "an address", address=text)
-        path = self._folder() / Path(text).expanduser()
         try:
+            path = self._folder() / Path(text).expanduser()
             is_there = path.exists()
-        except OSError:
-            is_there = False
+        except (OSError, RuntimeError, ValueError):  # a name too long, no such user, a character that no path has
+            path, is_there = Path(), False
         if is_there and (names.is_path(text) or path.suffix == ".gguf"):
             known = next((each for each in here if each.path == path), None)
             if known:
