@@ -15,6 +15,7 @@ from offgrid_tui.foundation.errors import ExitCode, OffGridError
 from offgrid_tui.foundation.events import Bus
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.system.paths import Paths
+from offgrid_tui.ui import messages
 from offgrid_tui.ui.chat.figures import stem
 from offgrid_tui.ui.chat.screen import ChatScreen
 from offgrid_tui.ui.copying import CopyingApp
@@ -43,6 +44,13 @@ class Mode:
     title: str
 
 
+def _catalog() -> Screen[Any]:
+    # The catalog and what it stands on: an import that the first frame does not wait for.
+    from offgrid_tui.ui.catalog.screen import CatalogScreen
+
+    return CatalogScreen()
+
+
 class OffGridApp(CopyingApp):
     """One workstation on one terminal.
 
@@ -53,15 +61,16 @@ class OffGridApp(CopyingApp):
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False  # ours is faster, and parses no markup out of what it lists
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {"chat": ChatScreen}
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {"catalog": _catalog, "chat": ChatScreen}
     DEFAULT_MODE = "chat"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt", "Stop", id="app.stop", tooltip="Stop the answer, or copy selected text",
                 priority=True),
-        Binding("ctrl+o", "open_model", "Model", id="app.model", tooltip="Open a model file", priority=True),
+        Binding("ctrl+o", "open_model", "Model", id="app.model", tooltip="Choose who answers", priority=True),
         Binding("ctrl+q", "leave", "Quit", id="app.quit", tooltip="Quit OffGrid", priority=True),
         Binding("ctrl+p", "palette", "Palette", id="app.palette", tooltip="Every action by its name"),
         Binding("f1,question_mark", "help", "Help", id="app.help", tooltip="The keys of this screen"),
+        Binding("1", "mode('catalog')", "Catalog", id="app.catalog", tooltip="Go to the catalog", show=False),
         Binding("3", "mode('chat')", "Chat", id="app.chat", tooltip="Go to the chat screen", show=False),
     ]  # fmt: skip
 
@@ -79,7 +88,7 @@ class OffGridApp(CopyingApp):
         self.usual = self.model  # who is asked in new chats, whoever answers in the open one
         self.model_was_asked_for = model is not None
         self.offgrid = settings.network.offgrid
-        self.modes = (Mode("chat", "3", "Chat"),)
+        self.modes = (Mode("catalog", "1", "Catalog"), Mode("chat", "3", "Chat"))
         self.pulse = Pulse(model=stem(self.model) if self.model else None, guide=is_guide(self.model))
         self.heart = Heartbeat(self.pulse)
         self.opened = asyncio.Event()
@@ -174,6 +183,11 @@ class OffGridApp(CopyingApp):
             self.model = model
             self.heart.choose(model)
 
+    async def on_model_fell_back(self, message: messages.ModelFellBack) -> None:
+        self.choose_model(message.path)
+        await self.chat_screen.model_changed()
+        self.notify(f"{message.reason}: {stem(message.path) if message.path else 'no model'} answers from now on")
+
     def wishes(self) -> dict[str, Any]:
         """What an answer is asked for with, by the settings."""
         station = self.workstation
@@ -223,9 +237,6 @@ class OffGridApp(CopyingApp):
     def action_mode(self, name: str) -> None:
         if self.current_mode != name:
             self.switch_mode(name)
-
-    def mode_of(self, screen: FrameScreen) -> str:
-        return self.current_mode
 
     def action_help(self) -> None:
         from offgrid_tui.ui.overlays.help import Help

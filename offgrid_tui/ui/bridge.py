@@ -16,6 +16,7 @@ from offgrid_tui.chat import events as chat
 from offgrid_tui.engine import events as engine
 from offgrid_tui.foundation.events import Bus
 from offgrid_tui.foundation.text import clean, clean_line
+from offgrid_tui.models import events as models
 from offgrid_tui.ui import messages
 from offgrid_tui.ui.messages import BusMessage
 
@@ -53,7 +54,7 @@ class Bridge:
         self._listeners: list[Callable[[BusMessage], object]] = []
         self._growing: dict[str, _Growing] = {}
         self._progress: dict[str, chat.AnswerProgressed] = {}
-        self._changed = False
+        self._changed = self._models_changed = False
         self._deleted: set[str] = set()
         self._timer: asyncio.TimerHandle | None = None
         handlers: list[tuple[type[object], Callable[[object], None]]] = [
@@ -62,6 +63,8 @@ class Bridge:
             (chat.ConversationChanged, self._list_changed),
             (chat.ConversationDeleted, self._list_changed),
             (chat.AnswerEnded, self._ended),
+            (models.ModelsChanged, self._list_of_models_changed),
+            (models.ModelActivated, self._activated),
         ]
         for kind in _TRANSLATIONS:
             handlers.append((kind, self._translate))
@@ -118,6 +121,16 @@ class Bridge:
         self._changed = True
         self._soon()
 
+    def _list_of_models_changed(self, event: object) -> None:
+        self._models_changed = True
+        self._soon()
+
+    def _activated(self, event: object) -> None:
+        assert isinstance(event, models.ModelActivated)
+        if event.reason:
+            path = str(event.path) if event.path is not None else None
+            self._tell(lambda: messages.ModelFellBack(path, clean_line(event.reason)))
+
     def _ended(self, event: object) -> None:
         assert isinstance(event, chat.AnswerEnded)
         self._write(event.turn.id)
@@ -144,6 +157,9 @@ class Bridge:
         if self._changed:
             deleted, self._deleted, self._changed = frozenset(self._deleted), set(), False
             self._tell(lambda: messages.ConversationsChanged(deleted))
+        if self._models_changed:
+            self._models_changed = False
+            self._tell(messages.ModelsChanged)
 
     def _write(self, turn_id: str) -> None:
         growing = self._growing.get(turn_id)

@@ -12,6 +12,8 @@ from textual.binding import Binding
 def action_ids() -> frozenset[str]:
     """Every id of ours: app.quit, chat.new, composer.send …"""
     from offgrid_tui.ui.app import OffGridApp
+    from offgrid_tui.ui.catalog.acting import ActingScreen
+    from offgrid_tui.ui.catalog.filterbar import FilterInput
     from offgrid_tui.ui.chat.composer import Composer
     from offgrid_tui.ui.chat.conversations import ConversationList
     from offgrid_tui.ui.chat.screen import ChatScreen
@@ -23,7 +25,7 @@ def action_ids() -> frozenset[str]:
 
     owners: Iterable[Any] = (
         OffGridApp, ChatScreen, Composer, ConversationList, Transcript, TurnView, AnswerTurn,
-        Help, Picker, AskText, Confirm,
+        ActingScreen, FilterInput, Help, Picker, AskText, Confirm,
     )  # fmt: skip
     return frozenset(b.id for owner in owners for b in owner.BINDINGS if isinstance(b, Binding) and b.id)
 

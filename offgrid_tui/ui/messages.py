@@ -25,6 +25,19 @@ class ConversationsChanged(BusMessage):
 
 
 @dataclass
+class ModelsChanged(BusMessage):
+    """The list of models is another. Several changes come as one message."""
+
+
+@dataclass
+class ModelFellBack(BusMessage):
+    """Another model answers from now on, though nobody asked for it; None where none is left. `reason` says why."""
+
+    path: str | None
+    reason: str
+
+
+@dataclass
 class TurnCame(BusMessage):
     """A turn was added, or another workstation saved more of one."""
 

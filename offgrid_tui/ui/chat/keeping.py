@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 class KeepingScreen(FrameScreen):
     """The half of the chat screen that knows the conversations; the other half (screen.py) talks in one of them."""
 
+    MODE = "chat"
+
     def __init__(self) -> None:
         super().__init__()
         self._conversation: Conversation | None = None  # the open one; None where it begins with the next message

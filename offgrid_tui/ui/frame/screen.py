@@ -24,6 +24,7 @@ TICK = 0.5  # seconds between two looks at the pulse
 class FrameScreen(Screen[None]):
     """Strip, body, status line, footer. A screen fills the body and says why an action can't be taken."""
 
+    MODE = ""  # its name in the strip
     TITLE_IN_HELP = ""
     app: OffGridApp
 
@@ -35,7 +36,7 @@ class FrameScreen(Screen[None]):
                     Tab(Content.assemble((f"{mode.key} ", "$muted"), mode.title), id=mode.name)
                     for mode in self.app.modes
                 ),
-                active=self.app.mode_of(self),
+                active=self.MODE,
             )
             yield Static(self._mark(), id="mark", markup=False)
         yield from self.compose_body()
@@ -58,6 +59,7 @@ class FrameScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         self._timer.resume()
+        self.query_one(Tabs).active = self.MODE  # where another one was clicked to go there
         self.tick()
 
     def tick(self) -> None:
@@ -66,8 +68,8 @@ class FrameScreen(Screen[None]):
     @on(Tabs.TabActivated)
     def _tab_chosen(self, event: Tabs.TabActivated) -> None:
         event.stop()
-        if event.tab.id and event.tab.id != self.app.current_mode:
-            self.app.switch_mode(event.tab.id)
+        if event.tab.id and event.tab.id != self.MODE and self.is_current:
+            self.app.action_mode(event.tab.id)
 
     # ── what the user can do here ──────────────────────────────────────────────────────────────────────────────────
 

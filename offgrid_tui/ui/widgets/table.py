@@ -68,7 +68,8 @@ def place(columns: Sequence[Column], width: int) -> tuple[Placed, ...]:
 class Table(ScrollView, can_focus=True):
     """Rows by number; `cells(row)` gives what stands in a row, by the columns' ids.
 
-    The header stays where it is, the row under the cursor is marked by a shape and a shade.
+    What `enter` does with a row is the screen's to say; a double click says `Chosen`. The header stays where it is,
+    the row under the cursor is marked by a shape and a shade.
     """
 
     DEFAULT_CSS = """
@@ -76,7 +77,6 @@ class Table(ScrollView, can_focus=True):
     """
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Open", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
         Binding("up,k", "move(-1)", "Up", show=False),
         Binding("pagedown", "page(1)", "Page down", show=False),
