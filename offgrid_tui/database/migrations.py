@@ -137,4 +137,45 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) STRICT, WITHOUT ROWID;
         """,
     ),
+    Migration(
+        "hub",
+        """
+        CREATE TABLE hub_models (               -- repositories as they were last seen; nobody's in particular
+            repository TEXT PRIMARY KEY,        -- organisation/name
+            author     TEXT NOT NULL,           -- in lower case
+            words      TEXT NOT NULL UNIQUE,    -- the repository in lower case
+            seen       REAL NOT NULL,           -- Unix seconds
+            revision   TEXT,
+            sized      INTEGER NOT NULL,        -- whether the sizes of its files are known
+            downloads  INTEGER NOT NULL,
+            likes      INTEGER NOT NULL,
+            trending   INTEGER NOT NULL,
+            updated    REAL NOT NULL,           -- Unix seconds
+            model      TEXT NOT NULL CHECK (json_valid(model))
+        ) STRICT;
+        CREATE INDEX hub_models_by_downloads ON hub_models (downloads DESC, repository);
+        CREATE INDEX hub_models_by_likes ON hub_models (likes DESC, repository);
+        CREATE INDEX hub_models_by_trending ON hub_models (trending DESC, repository);
+        CREATE INDEX hub_models_by_update ON hub_models (updated DESC, repository);
+        CREATE INDEX hub_models_by_age ON hub_models (seen);
+
+        CREATE TABLE hub_variants (
+            repository   TEXT NOT NULL REFERENCES hub_models (repository) ON DELETE CASCADE,
+            position     INTEGER NOT NULL,
+            quantisation TEXT NOT NULL,
+            size         INTEGER,               -- bytes; estimated from the parameters where nobody told it
+            PRIMARY KEY (repository, position)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE hub_searches (             -- what was asked, and in which order the hub answered
+            id           INTEGER PRIMARY KEY,
+            owner        TEXT NOT NULL DEFAULT 'local',
+            search       TEXT NOT NULL,
+            seen         REAL NOT NULL,         -- Unix seconds
+            more         INTEGER NOT NULL,
+            repositories TEXT NOT NULL CHECK (json_valid(repositories)),
+            UNIQUE (owner, search)
+        ) STRICT;
+        """,
+    ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,15 +44,31 @@ def read_model(path: Path) -> Header:
             f"{clean_line(path.name)} is one of {header.split.count} parts, but its name does not say which",
             detail="Parts are found by their names: model-00001-of-00003.gguf and so on.",
         )
-    headers = [_part(number, paths, header.split) for number in range(len(paths))]
+    return joined([_part(number, paths, header.split) for number in range(len(paths))])
+
+
+def joined(headers: Sequence[Header]) -> Header:
+    """The header of the whole model from those of its parts, which are all there and in order.
+
+    Raises:
+        GgufError: they are not parts of one model.
+    """
+    split = headers[0].split
+    if split is None:
+        if len(headers) == 1:
+            return headers[0]
+        raise GgufError(GgufProblem.DAMAGED, "The first file is not a part of a model")
+    for number, part in enumerate(headers):
+        if part.split is None or part.split.count != len(headers) or part.split.number != number:
+            raise GgufError(GgufProblem.DAMAGED, f"File {number + 1} of {len(headers)} is not that part of this model")
     tensors = tuple(replace(t, part=number) for number, part in enumerate(headers) for t in part.tensors)
     if len({tensor.name for tensor in tensors}) != len(tensors):
         raise GgufError(GgufProblem.DAMAGED, "The parts hold the same tensor twice")
-    if header.split.tensors and len(tensors) != header.split.tensors:
+    if split.tensors and len(tensors) != split.tensors:
         raise GgufError(
             GgufProblem.DAMAGED,
             "The parts do not make a whole model",
-            detail=f"They hold {len(tensors)} tensors of {header.split.tensors}.",
+            detail=f"They hold {len(tensors)} tensors of {split.tensors}.",
         )
     return replace(headers[0], tensors=tensors, file_size=sum(part.file_size for part in headers))
 

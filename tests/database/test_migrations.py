@@ -96,6 +96,22 @@ VERSIONS = (
         "INSERT INTO model_aliases (alias, target, created) VALUES ('fast', 'qwen3:0.6b', 1.5);",
         (("SELECT owner, alias, target, created FROM model_aliases", [("local", "fast", "qwen3:0.6b", 1.5)]),),
     ),
+    Version(
+        """
+        INSERT INTO hub_models (repository, author, words, seen, sized, downloads, likes, trending, updated, model)
+            VALUES ('Org/M-GGUF', 'org', 'org/m-gguf', 9.5, 1, 7, 3, 1, 8.5, '{"id":"org--m-gguf"}');
+        INSERT INTO hub_variants (repository, position, quantisation, size) VALUES ('Org/M-GGUF', 0, 'Q4_K_M', 42);
+        INSERT INTO hub_searches (search, seen, more, repositories) VALUES ('["m"]', 9.5, 0, '["Org/M-GGUF"]');
+        """,
+        (
+            (
+                "SELECT repository, seen, downloads, model FROM hub_models",
+                [("Org/M-GGUF", 9.5, 7, '{"id":"org--m-gguf"}')],
+            ),
+            ("SELECT repository, quantisation, size FROM hub_variants", [("Org/M-GGUF", "Q4_K_M", 42)]),
+            ("SELECT owner, search, repositories FROM hub_searches", [("local", '["m"]', '["Org/M-GGUF"]')]),
+        ),
+    ),
 )
 
 # What a later version may do to a table that others point to: make it anew. Kept here to prove that migrating with
@@ -213,5 +229,12 @@ def test_every_table_of_a_person_has_an_owner(path: Path) -> None:
             for column in _query(database, f"PRAGMA table_info({table})")
         )
     }
-    assert tables - with_owner == {"changes", "migrations", "sqlite_sequence"}  # what the program notes for itself
+    noted = {
+        "changes",
+        "migrations",
+        "sqlite_sequence",
+        "hub_models",
+        "hub_variants",
+    }  # what the program notes for itself
+    assert tables - with_owner == noted
     database.close_now()

@@ -162,12 +162,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _list(self, query: dict[str, list[str]], token: str | None) -> None:
         hub = self.server.hub
-        words = query.get("search", [""])[0].lower()
+        words = query.get("search", [""])[0].lower().split()
         author, wanted = query.get("author", [""])[0], set(query.get("filter", []))
         found = [
             repository
             for repository in hub.repositories.values()
-            if words in repository.name.lower()
+            if all(word in repository.name.lower() for word in words)
             and (not author or repository.name.split("/")[0].lower() == author.lower())
             and wanted <= set(repository.tags)
             and (not repository.private or token in repository.readers)
