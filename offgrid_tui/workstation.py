@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
+from offgrid_tui.catalog.hub.service import HubService
+from offgrid_tui.catalog.load import load_catalog
 from offgrid_tui.chat.events import ModelLoaded
 from offgrid_tui.chat.guide import is_guide, temperature
 from offgrid_tui.chat.recent import RecentModels
@@ -24,6 +26,7 @@ from offgrid_tui.foundation.events import Bus
 from offgrid_tui.library.service import Library
 from offgrid_tui.models.make import make_models
 from offgrid_tui.models.service import ModelsService
+from offgrid_tui.network.access import NetworkAccess
 from offgrid_tui.network.policy import NetworkPolicy
 from offgrid_tui.providers.inference import InferenceWorker
 from offgrid_tui.providers.local import LocalProvider
@@ -53,6 +56,7 @@ class Workstation:
     fit: FitService
     library: Library
     models: ModelsService
+    hub: HubService
     _parts: AsyncExitStack
 
     @classmethod
@@ -103,6 +107,10 @@ class Workstation:
             await models.start()
             bus.subscribe(ModelLoaded, lambda event: tasks.start(models.loaded(Path(event.loaded.model))))
 
+            access = NetworkAccess(network, settings.network)
+            hub = HubService(database, access, lambda: load_catalog(paths).publishers, clock=clock)
+            parts.push_async_callback(_close, "hub", hub.close)
+
             return cls(
                 paths=paths,
                 settings=settings,
@@ -117,6 +125,7 @@ class Workstation:
                 fit=fit,
                 library=models.library,
                 models=models,
+                hub=hub,
                 _parts=parts.pop_all(),
             )
 

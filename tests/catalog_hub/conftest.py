@@ -64,7 +64,7 @@ async def service(hub: LoopbackHub, database: Database, clock: WallClock) -> Asy
     def make(*, env: dict[str, str] | None = None, **settings: Any) -> HubService:
         chosen = NetworkSettings(**{"hub": hub.url, "timeout": 2.0, "deadline": 5.0, **settings})
         access = NetworkAccess(NetworkPolicy(chosen), chosen, env={"HOME": "/nonexistent", **(env or {})})
-        made.append(HubService(database, access, PUBLISHERS, clock=clock))
+        made.append(HubService(database, access, lambda: PUBLISHERS, clock=clock))
         return made[-1]
 
     yield make

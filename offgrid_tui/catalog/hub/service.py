@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -45,14 +45,22 @@ class HubService:
 
     Without a network, in off-grid mode or where the hub does not answer, `search` and `details` give what was seen
     before, with its age and the reason. Equal questions at the same time are asked once.
+
+    Args:
+        publishers: who is known; asked once, off the loop, when the first model is read.
     """
 
     def __init__(
-        self, database: Database, access: NetworkAccess, publishers: Publishers, *, clock: Clock | None = None
+        self,
+        database: Database,
+        access: NetworkAccess,
+        publishers: Callable[[], Publishers],
+        *,
+        clock: Clock | None = None,
     ) -> None:
         self._database = database
         self._access = access
-        self._publishers = publishers
+        self._publishers = cache(publishers)
         self._clock = clock or SystemClock()
         self._running: dict[Hashable, asyncio.Task[Any]] = {}
 
@@ -80,7 +88,7 @@ class HubService:
         if offline:
             return await self._seen_before(search, None)
         since = self._clock.wall() - fresh
-        held = await self._database.read(lambda conn: store.answered(conn, search, since, self._publishers))
+        held = await self._database.read(lambda conn: store.answered(conn, search, since, self._publishers()))
         if held is not None:
             return self._found(search, held[0], more=held[1], seen=held[2])
         try:
@@ -95,8 +103,7 @@ class HubService:
         filtering = bool(search.quantisation) or search.max_size is not None
         count = min(SCAN, max(_LEAST_SCAN, needed * 4) if filtering else needed + 1)
         while True:
-            ask = partial(api.search, self._access, asked=search, count=count, publishers=self._publishers, seen=seen)
-            rows, full = await self._ask("search Hugging Face", ask)
+            rows, full = await self._ask("search Hugging Face", partial(self._listed, search, count, seen))
             fitting = [row.model for row in rows if _narrowed(row.model, search)]
             if not filtering or len(fitting) > needed or not full or count == SCAN:
                 break
@@ -110,8 +117,11 @@ class HubService:
         unsized = sum(_is_unsized(row.model, search) for row in rows)
         return replace(found, unsized=unsized)
 
+    def _listed(self, search: Search, count: int, seen: float, bounds: Bounds) -> tuple[list[api.Row], bool]:
+        return api.search(self._access, bounds, search, count, self._publishers(), seen)
+
     async def _seen_before(self, search: Search, problem: OffGridError | None) -> Found:
-        models, more = await self._database.read(lambda conn: store.seen_before(conn, search, self._publishers))
+        models, more = await self._database.read(lambda conn: store.seen_before(conn, search, self._publishers()))
         return self._found(search, models, more=more, seen=None, problem=problem)
 
     def _found(
@@ -130,7 +140,7 @@ class HubService:
 
     async def everything(self) -> tuple[CatalogModel, ...]:
         """All that was ever seen, most downloaded first: for the one list of all models."""
-        return await self._database.read(lambda conn: store.everything(conn, self._publishers))
+        return await self._database.read(lambda conn: store.everything(conn, self._publishers()))
 
     # ── one repository ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -145,7 +155,7 @@ class HubService:
             OffGridError: nobody could be asked, and it was not seen before.
         """
         _require_names(repository, revision)
-        held = await self._database.read(lambda conn: store.one(conn, repository, self._publishers))
+        held = await self._database.read(lambda conn: store.one(conn, repository, self._publishers()))
         if held is not None and (not held[1] or (revision is not None and held[0].variants[0].revision != revision)):
             held = None  # only listed, or of another commit
         problem: OffGridError | None = None
@@ -170,7 +180,7 @@ class HubService:
         try:
             whole = await self._ask(
                 f"look at {repository}",
-                lambda bounds: api.details(self._access, bounds, repository, revision, self._publishers, seen),
+                lambda bounds: api.details(self._access, bounds, repository, revision, self._publishers(), seen),
             )
         except RepositoryMissing:
             await self._database.write(lambda conn: store.forget(conn, repository))
