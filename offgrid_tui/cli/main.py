@@ -19,6 +19,9 @@ from offgrid_tui.foundation.text import clean
 COMMANDS: dict[str, tuple[str, str]] = {
     "open": ("offgrid_tui.cli.open", "open the workstation (what `offgrid` alone does)"),
     "ask": ("offgrid_tui.cli.ask", "ask a model one question, the answer on stdout"),
+    "catalog": ("offgrid_tui.cli.catalog", "what can be had, what it needs here and whether it fits"),
+    "search": ("offgrid_tui.cli.search", "find models on Hugging Face, or what was seen there before"),
+    "show": ("offgrid_tui.cli.show", "all about one model, and what a name means"),
     "engine": ("offgrid_tui.cli.engine", "the llama.cpp engine: info, build, log"),
     "stop": ("offgrid_tui.cli.stop", "end the engine host and free its memory"),
     "info": ("offgrid_tui.cli.info", "this machine in ten lines"),
