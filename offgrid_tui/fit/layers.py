@@ -20,6 +20,8 @@ class Layer:
     value: int
     window: int  # tokens that it looks back; 0 for all
     state: int
+    key_head: int = 0  # width of one head; 0 where it is the model's
+    value_head: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ def layers(header: Header) -> tuple[Layer, ...]:
     state, windowed = _state(header), _windowed(header)
     window = _window(header)
     caching = _caching_layers(header)
+    latent = header.integer("{arch}.attention.key_length_mla")
     found = []
     for index in range(count):
         recurrent = _is_recurrent(header, index)
@@ -103,7 +106,17 @@ def layers(header: Header) -> tuple[Layer, ...]:
         attends = attends and (not recurrent or header.architecture in BOTH)
         near = windowed[index] and window > 0
         key, value = _widths(header, index, near) if attends else (0, 0)
-        found.append(Layer(key, value, window if near else 0, state if recurrent else 0))
+        heads = header.kv_heads[index] if not latent else 0
+        found.append(
+            Layer(
+                key,
+                value,
+                window if near else 0,
+                state if recurrent else 0,
+                key_head=key // heads if heads else 0,
+                value_head=value // heads if heads else 0,
+            )
+        )
     return tuple(found)
 
 

@@ -36,4 +36,9 @@ class ModelShape:
     expert_forward: int = 0  # width of one expert; 0 where it is that of `feed_forward`
     shared_forward: int = 0  # width of the expert that sees every token
     nope_length: int = 0  # MLA: width of a query head's part without positions
+    dense_layers: int = 0  # of the first layers so many have no experts
     inner: int = 0  # width inside a recurrent layer; 0 where nobody says
+    state_size: int = 0  # Mamba's, for each of `inner`; 0 for other kinds of state
+    groups: int = 0
+    convolution: int = 0  # taps of the convolution before it
+    ranks: int = 0  # width of the time steps

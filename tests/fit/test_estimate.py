@@ -1,43 +1,24 @@
-"""The estimate beside what the real llama.cpp says it allocates, for models of many shapes."""
+"""The estimate beside what the real llama.cpp says it allocates, for models of many shapes.
+
+The whole matrix is `python -m tools.fitmatrix`; here stands what decides each of its rules.
+"""
 
 from __future__ import annotations
 
-import json
-import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from fit_models import Q, Shape, write
 
-from offgrid_tui.fit.estimate import estimate
 from offgrid_tui.fit.model import Use
-from offgrid_tui.gguf.header import Header
-from offgrid_tui.gguf.reader import read_header
-from offgrid_tui.hardware.probe import probe
 from tests.support.engine import engine_python
+from tools.fitmatrix.compare import Row, compare, uses
+from tools.fitmatrix.models import Q, Shape
+from tools.fitmatrix.shapes import LATENT, REAL, SMALL, STATE
 
 EXACT = 0.005  # llama.cpp prints hundredths of a MiB
-COMPUTE = 0.12  # of the compute buffer, whose graph we only approximate
-TOTAL = 0.05
+COMPUTE = 0.05
 MIB = 2**20
-
-LATENT = (
-    ("{arch}.attention.kv_lora_rank", 512),
-    ("{arch}.attention.q_lora_rank", 256),
-    ("{arch}.rope.dimension_count", 64),
-    ("{arch}.attention.key_length_mla", 192),
-    ("{arch}.attention.value_length_mla", 128),
-    ("{arch}.leading_dense_block_count", 2),
-    ("{arch}.expert_shared_count", 0),
-    ("{arch}.expert_feed_forward_length", 256),
-)
-STATE = (
-    ("{arch}.ssm.inner_size", 2048),
-    ("{arch}.ssm.state_size", 16),
-    ("{arch}.ssm.conv_kernel", 4),
-    ("{arch}.ssm.time_step_rank", 64),
-)
 
 
 @dataclass(frozen=True)
@@ -76,45 +57,45 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Header, dict[str, float]]]:
-    """Each case's header, and llama.cpp's own figures; one process loads all of them."""
-    folder = tmp_path_factory.mktemp("shapes")
-    paths = [write(case.shape, folder) for case in CASES]
-    work = [[str(path), _context_parameters(case.use)] for path, case in zip(paths, CASES, strict=True)]
-    done = subprocess.run(
-        [engine_python(), str(Path(__file__).with_name("llama_memory.py"))],
-        input=json.dumps(work),
-        capture_output=True,
-        text=True,
-        timeout=170,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    sizes = json.loads(done.stdout.splitlines()[-1])
-    return {case.shape.name: (read_header(path), size) for case, path, size in zip(CASES, paths, sizes, strict=True)}
-
-
-def _context_parameters(use: Use) -> dict[str, object]:
-    types = {"f16": 1, "q8_0": 8}
-    return {
-        "n_ctx": use.context,
-        "n_batch": use.batch,
-        "n_ubatch": use.batch,
-        "n_seq_max": use.slots,
-        "n_outputs_max": use.outputs or use.slots,
-        "flash_attn_type": int(use.flash_attention),
-        "type_k": types[use.kv_type_k],
-        "type_v": types[use.kv_type_v],
-        "kv_unified": use.unified,
-        "swa_full": use.full_window,
-    }
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
+    """Each case, really loaded; one process loads all of them."""
+    work = [(case.shape, [case.use], True) for case in CASES]
+    rows = compare(engine_python(), tmp_path_factory.mktemp("loaded"), work, real=True)
+    return {row.shape.name: row for row in rows}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.shape.name)
-def test_estimate_agrees_with_llama_cpp(case: Case, measured: dict[str, tuple[Header, dict[str, float]]]) -> None:
-    header, real = measured[case.shape.name]
-    found = estimate(header, case.use, probe().cpu.features)
+def test_estimate_agrees_with_llama_cpp(case: Case, loaded: dict[str, Row]) -> None:
+    row = loaded[case.shape.name]
     for kind in ("weights", "repacked", "kv", "recurrent", "output"):
-        assert getattr(found, kind) == pytest.approx(real[kind], rel=EXACT, abs=0.02 * MIB), kind
-    assert found.compute == pytest.approx(real["compute"], rel=COMPUTE)
-    total = found.total - found.program
-    assert total == pytest.approx(sum(real.values()), rel=TOTAL)
+        assert row.ours[kind] == pytest.approx(row.theirs[kind], rel=EXACT, abs=0.02 * MIB), kind
+    assert row.ours["compute"] == pytest.approx(row.theirs["compute"], rel=COMPUTE)
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
+    """Small models of every architecture and real shapes, at the ends of what they are used with, nothing loaded."""
+    ends = list(uses(contexts=(512, 32768), batches=(64, 512)))
+    chosen = {"Qwen3 4B", "Llama 3.3 70B", "DeepSeek V2 Lite", "Granite 4.0 H Tiny"}
+    work = [(shape, ends, True) for shape in (*SMALL, *(shape for shape in REAL if shape.name in chosen))]
+    return compare(engine_python(), tmp_path_factory.mktemp("planned"), work)
+
+
+def test_caches_and_scratch_memory_agree_over_the_matrix(planned: list[Row]) -> None:
+    assert len(planned) == 12 * (len(SMALL) + 4)
+    off = [
+        (row.shape.name, row.use.context, row.use.batch, kind, row.ours[kind], row.theirs[kind])
+        for row in planned
+        for kind in ("kv", "recurrent", "output", "compute")
+        # Half a MiB is nothing beside the program itself.
+        if abs(row.miss(kind)) > COMPUTE and abs(row.ours[kind] - row.theirs[kind]) > MIB / 2
+    ]
+    assert off == []
+
+
+def test_weights_arranged_anew_or_not(tmp_path: Path) -> None:
+    shape = replace(BIG, name="either", kind=Q.Q4_0)
+    for row in compare(
+        engine_python(), tmp_path, [(shape, [Use(context=512)], flag) for flag in (True, False)], real=True
+    ):
+        assert row.miss("weights") == row.miss("repacked") == 0.0

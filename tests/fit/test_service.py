@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from fit_machines import GIB, machine
-from fit_models import Shape, write
 
 from offgrid_tui.fit.estimate import PROGRAM
 from offgrid_tui.fit.model import Fit, Level, Sibling, Source, Taken, Way
@@ -17,6 +16,7 @@ from offgrid_tui.gguf.header import Header
 from offgrid_tui.gguf.reader import read_header
 from offgrid_tui.hardware.model import Gpu
 from offgrid_tui.settings.schema import EngineSettings, MemorySettings, Settings
+from tools.fitmatrix.models import Shape, write
 
 QWEN3_8B = ModelShape(
     architecture="qwen3",

@@ -30,10 +30,14 @@ class Shape:
     value: int | None = None
     forward: int = 1024
     vocabulary: int = 4096
+    trained: int = 131072
     kind: Q = Q.Q8_0
     tied: bool = False
     experts: int = 0
     experts_used: int = 0
+    expert_forward: int = 0  # of one expert; 0 for `forward`
+    shared: int = 0  # width of the shared experts together
+    dense: int = 0  # layers at the beginning without experts
     window: int = 0
     keys: tuple[tuple[str, Any], ...] = ()
 
@@ -70,7 +74,7 @@ def _extend(path: Path) -> None:
 
 
 def _keys(w: gguf.GGUFWriter, s: Shape) -> None:
-    w.add_context_length(131072)
+    w.add_context_length(s.trained)
     w.add_embedding_length(s.embedding)
     w.add_block_count(s.layers)
     w.add_feed_forward_length(s.forward)
@@ -87,7 +91,9 @@ def _keys(w: gguf.GGUFWriter, s: Shape) -> None:
     if s.experts:
         w.add_expert_count(s.experts)
         w.add_expert_used_count(s.experts_used)
-        w.add_expert_feed_forward_length(s.forward)
+        w.add_expert_feed_forward_length(s.expert_forward or s.forward)
+        if s.shared:
+            w.add_expert_shared_feed_forward_length(s.shared)
     if s.window:
         w.add_sliding_window(s.window)
     for key, value in s.keys:
@@ -144,19 +150,7 @@ def _llama(s: Shape, *, norms: bool = False, posts: bool = False, bias: bool = F
                 (b + "post_attention_norm.weight", (s.embedding,), VECTOR),
                 (b + "post_ffw_norm.weight", (s.embedding,), VECTOR),
             ]
-        if s.experts:
-            tensors += [
-                (b + "ffn_gate_inp.weight", (s.embedding, s.experts), VECTOR),
-                (b + "ffn_gate_exps.weight", (s.embedding, s.forward, s.experts), s.kind),
-                (b + "ffn_up_exps.weight", (s.embedding, s.forward, s.experts), s.kind),
-                (b + "ffn_down_exps.weight", (s.forward, s.embedding, s.experts), s.kind),
-            ]
-        else:
-            tensors += [
-                (b + "ffn_gate.weight", (s.embedding, s.forward), s.kind),
-                (b + "ffn_up.weight", (s.embedding, s.forward), s.kind),
-                (b + "ffn_down.weight", (s.forward, s.embedding), s.kind),
-            ]
+        tensors += _forward(s, b, i)
     return tensors
 
 
@@ -202,24 +196,111 @@ def _deepseek2(s: Shape) -> list[Any]:
     lora = keys["{arch}.attention.kv_lora_rank"]
     rope = keys["{arch}.rope.dimension_count"]
     head, value = keys["{arch}.attention.key_length_mla"], keys["{arch}.attention.value_length_mla"]
-    nope, rank = head - rope, keys["{arch}.attention.q_lora_rank"]
+    nope, rank = head - rope, keys.get("{arch}.attention.q_lora_rank", 0)
     tensors = _common(s)
     for i in range(s.layers):
         b = f"blk.{i}."
         tensors += [
             (b + "attn_norm.weight", (s.embedding,), VECTOR),
             (b + "attn_kv_a_norm.weight", (lora,), VECTOR),
-            (b + "attn_q_a.weight", (s.embedding, rank), s.kind),
-            (b + "attn_q_a_norm.weight", (rank,), VECTOR),
-            (b + "attn_q_b.weight", (rank, s.heads * head), s.kind),
+            *(
+                [
+                    (b + "attn_q_a.weight", (s.embedding, rank), s.kind),
+                    (b + "attn_q_a_norm.weight", (rank,), VECTOR),
+                    (b + "attn_q_b.weight", (rank, s.heads * head), s.kind),
+                ]
+                if rank
+                else [(b + "attn_q.weight", (s.embedding, s.heads * head), s.kind)]
+            ),
             (b + "attn_kv_a_mqa.weight", (s.embedding, lora + rope), s.kind),
             (b + "attn_k_b.weight", (nope, lora, s.heads), s.kind),
             (b + "attn_v_b.weight", (lora, value, s.heads), s.kind),
             (b + "attn_output.weight", (s.heads * value, s.embedding), s.kind),
             (b + "ffn_norm.weight", (s.embedding,), VECTOR),
+            *_forward(s, b, i),
+        ]
+    return tensors
+
+
+def _bert(s: Shape) -> list[Any]:
+    """An encoder: learned positions, norms behind, and no output."""
+    tensors = [
+        ("token_embd.weight", (s.embedding, s.vocabulary), s.kind),
+        ("token_types.weight", (s.embedding, 2), VECTOR),
+        ("position_embd.weight", (s.embedding, s.trained), VECTOR),
+        *_both("token_embd_norm", s.embedding),
+    ]
+    for i in range(s.layers):
+        b = f"blk.{i}."
+        for name, shape in {
+            "attn_q": (s.embedding, s.embedding),
+            "attn_k": (s.embedding, s.embedding),
+            "attn_v": (s.embedding, s.embedding),
+            "attn_output": (s.embedding, s.embedding),
+            "ffn_up": (s.embedding, s.forward),
+            "ffn_down": (s.forward, s.embedding),
+        }.items():
+            tensors += [(f"{b}{name}.weight", shape, s.kind), (f"{b}{name}.bias", shape[1:], VECTOR)]
+        tensors += [*_both(b + "attn_output_norm", s.embedding), *_both(b + "layer_output_norm", s.embedding)]
+    return tensors
+
+
+def _both(name: str, width: int) -> list[Any]:
+    return [(f"{name}.{part}", (width,), VECTOR) for part in ("weight", "bias")]
+
+
+def _hybrid(s: Shape) -> list[Any]:
+    """Granite 4: Mamba 2 where there are no key-value heads, attention elsewhere."""
+    keys = dict(s.keys)
+    inner, state = keys["{arch}.ssm.inner_size"], keys["{arch}.ssm.state_size"]
+    conv, rank, groups = keys["{arch}.ssm.conv_kernel"], keys["{arch}.ssm.time_step_rank"], 1
+    mixed = inner + 2 * groups * state
+    tensors = _common(s)
+    for i in range(s.layers):
+        b, kv = f"blk.{i}.", _kv(s, i)
+        tensors.append((b + "attn_norm.weight", (s.embedding,), VECTOR))
+        if kv:
+            tensors += [
+                (b + "attn_q.weight", (s.embedding, s.heads * s.head), s.kind),
+                (b + "attn_k.weight", (s.embedding, kv * s.head), s.kind),
+                (b + "attn_v.weight", (s.embedding, kv * s.head), s.kind),
+                (b + "attn_output.weight", (s.heads * s.head, s.embedding), s.kind),
+            ]
+        else:
+            tensors += [
+                (b + "ssm_in.weight", (s.embedding, 2 * inner + 2 * groups * state + rank), s.kind),
+                (b + "ssm_conv1d.weight", (conv, mixed), VECTOR),
+                (b + "ssm_conv1d.bias", (mixed,), VECTOR),
+                (b + "ssm_dt.bias", (rank,), VECTOR),
+                (b + "ssm_a", (1, rank), VECTOR),
+                (b + "ssm_d", (1, rank), VECTOR),
+                (b + "ssm_norm.weight", (inner // groups, groups), VECTOR),
+                (b + "ssm_out.weight", (inner, s.embedding), s.kind),
+            ]
+        tensors += [(b + "ffn_norm.weight", (s.embedding,), VECTOR), *_forward(s, b, i)]
+    return tensors
+
+
+def _forward(s: Shape, b: str, i: int) -> list[Any]:
+    """The feed-forward part of a layer, dense or of experts."""
+    if not s.experts or i < s.dense:
+        return [
             (b + "ffn_gate.weight", (s.embedding, s.forward), s.kind),
             (b + "ffn_up.weight", (s.embedding, s.forward), s.kind),
             (b + "ffn_down.weight", (s.forward, s.embedding), s.kind),
+        ]
+    width = s.expert_forward or s.forward
+    tensors: list[Any] = [
+        (b + "ffn_gate_inp.weight", (s.embedding, s.experts), VECTOR),
+        (b + "ffn_gate_exps.weight", (s.embedding, width, s.experts), s.kind),
+        (b + "ffn_up_exps.weight", (s.embedding, width, s.experts), s.kind),
+        (b + "ffn_down_exps.weight", (width, s.embedding, s.experts), s.kind),
+    ]
+    if s.shared:
+        tensors += [
+            (b + "ffn_gate_shexp.weight", (s.embedding, s.shared), s.kind),
+            (b + "ffn_up_shexp.weight", (s.embedding, s.shared), s.kind),
+            (b + "ffn_down_shexp.weight", (s.shared, s.embedding), s.kind),
         ]
     return tensors
 
@@ -257,4 +338,7 @@ TENSORS = {
     "phi3": _phi3,
     "mamba": _mamba,
     "deepseek2": _deepseek2,
+    "granite": _llama,
+    "granitehybrid": _hybrid,
+    "bert": _bert,
 }
