@@ -1,4 +1,4 @@
-"""`python -m tools.starter {corpus,tokenizer,train,export,evaluate}`: how Pocket is made, step by step."""
+"""`python -m tools.starter {corpus,tokenizer,train,export,evaluate,ship}`: how Pocket is made, step by step."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ def main() -> None:
     evaluate.add_argument("--samples", type=int, default=1000, help="answers at temperature 0.7 to look for loops in")
     evaluate.add_argument("--threads", type=int, default=1)
     evaluate.add_argument("--answers", type=Path, help="write every answer there, as JSON lines")
+    ship = steps.add_parser("ship", help="put the model and its card into the package")
+    ship.add_argument("--hardware", help="what it was trained on (default: this machine)")
     arguments = parser.parse_args()
     globals()[f"_{arguments.step}"](arguments)
 
@@ -102,6 +104,12 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
     model = arguments.model or arguments.folder / "pocket-q8_0.gguf"
     evaluate(model, samples=arguments.samples, threads=arguments.threads, answers=arguments.answers)
+
+
+def _ship(arguments: argparse.Namespace) -> None:
+    from tools.starter.ship import ship
+
+    ship(arguments.folder, arguments.hardware)
 
 
 main()

@@ -26,7 +26,7 @@ def write_corpus(path: Path, count: int, seed: int) -> None:
             overlap.add(conversation)
             kinds[conversation.kind] += 1
     report = overlap.report()
-    print(f"{path}: {count} conversations ({', '.join(f'{kind} {n}' for kind, n in sorted(kinds.items()))})")
+    print(f"{path.name}: {count} conversations ({', '.join(f'{kind} {n}' for kind, n in sorted(kinds.items()))})")
     print(f"sha256 {digest.hexdigest()}, {path.stat().st_size / 1e6:.0f} MB, seed {seed}")
     print(report)
     if faults := report.faults():
