@@ -43,7 +43,8 @@ def met() -> Content:
         "I am Pocket, the guide inside OffGrid: a very small model that knows how OffGrid works and little else.\n"
         "Ask me what a key does, how to bring a model over on a USB stick, or which models fit this machine.\n"
         "For real work get a real model.\n\n",
-        *_key("^o", "opens a model file on this machine"),
+        *_key("esc 1", "opens the Catalog: what there is, and what fits this machine"),
+        *_key("^o", "chooses another model that is here"),
         *_key("enter", "sends the message"),
         *_key("^c", "stops an answer, at any stage"),
         *_key("^p", "finds every other action"),

@@ -34,12 +34,12 @@ class Help(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="overlay help"):
             yield Static(Content.styled(self._title, "bold"), classes="overlay-title", markup=False)
+            if self._guide:
+                yield Static(_ASK, classes="help-group", markup=False)
             with VerticalScroll(can_focus=False):
                 for name, rows in self._groups:
                     if rows:
                         yield Static(_group(name, rows), classes="help-group", markup=False)
-            if self._guide:
-                yield Static(_ASK, markup=False)
 
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by * 2, animate=False)
