@@ -32,9 +32,9 @@ The guide inside OffGrid: a language model of $parameters million parameters, tr
 
 ## What it is for
 
-- It makes the first chat possible on a fresh machine without a network, and it is asked from the help (`?`, then enter).
+- It makes the first chat possible on a fresh machine without a network; help leads to it (`?`, then enter).
 - It knows what `tools/starter/facts.toml` says of OffGrid; calls simple tools that are described in its prompt; quotes
-  from a passage that is given to it, with its number; remembers what was said in the chat; says so when it does not know.
+  from a passage that is given to it, with its number; remembers what was said in the chat; says when it does not know.
 - It gives OffGrid's tests a real model with real tokens, tool calls and ends.
 
 ## What it is not for
@@ -47,8 +47,9 @@ gets a real one: the Catalog says which fit.
 
 $corpus
 
-The generator and its seed are in `tools/starter/corpus/`: the same command makes the same text. Of the held-out questions
-none occurs as a whole, nor seven of their words in a row; numbers, paths and names that an answer needs occur nowhere.
+The generator and its seed are in `tools/starter/corpus/`: the same command makes the same text. Of the held-out
+questions none occurs as a whole, nor seven of their words in a row; numbers, paths and names that an answer needs occur
+nowhere.
 
 ## Training
 
