@@ -155,7 +155,12 @@ def _shape(table: Any) -> ModelShape:
         expert_forward=count("expert_forward"),
         shared_forward=count("shared_forward"),
         nope_length=count("nope_length"),
+        dense_layers=count("dense_layers"),
         inner=count("inner"),
+        state_size=count("state_size"),
+        groups=count("groups"),
+        convolution=count("convolution"),
+        ranks=count("ranks"),
     )
     taken.finish()
     if not (found.architecture and found.layers and found.embedding and found.heads and found.kv_heads):

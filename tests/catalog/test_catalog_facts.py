@@ -171,6 +171,11 @@ def test_shapes_hold_what_memory_depends_on(facts: Facts) -> None:
     assert two is not None and two["feed_forward"][14:16] == [6144, 12288]
     lfm = shape(by_base["LiquidAI/LFM2-350M"])
     assert lfm is not None and (lfm["recurrent"].count("R"), lfm["state"]) == (10, 2048)
+    for base in ("Qwen/Qwen3.5-2B", "ibm-granite/granite-4.0-h-tiny", "tiiuae/Falcon-H1-0.5B-Instruct"):
+        mixed = shape(by_base[base])  # the state by llama.cpp's own formula
+        assert mixed is not None
+        inner, size, groups = mixed["inner"], mixed["state_size"], mixed["groups"]
+        assert mixed["state"] == (mixed["convolution"] - 1) * (inner + 2 * groups * size) + inner * size
     assert shape(by_base["utter-project/EuroLLM-9B-Instruct"]) is None  # only guessed
     assert shape(by_base["openai/whisper-tiny"]) is None
 

@@ -59,6 +59,8 @@ def _experts(fact: Fact) -> dict[str, Any]:
     found["expert_forward"] = experts["expert_feed_forward_length"]
     if shared := experts.get("shared_expert_feed_forward_length"):
         found["shared_forward"] = shared
+    if dense := experts.get("leading_dense_layers"):
+        found["dense_layers"] = dense
     return found
 
 
@@ -69,10 +71,12 @@ def _recurrent(fact: Fact) -> dict[str, Any]:
     found = {"recurrent": "".join("R" if kind in _KEEPS_STATE else "A" for kind in fact["layer_types"])}
     numbers = (state.get("state_elements_per_layer") or 0) + (state.get("conv_state_elements_per_layer") or 0)
     found["state"] = numbers
-    if inner := state.get("d_inner"):
-        found["inner"] = inner
-    elif "value_heads" in state:
-        found["inner"] = state["value_heads"] * state["value_head_dim"]
+    if "d_inner" in state:  # Mamba 2: its heads stand where Mamba has the width of the time steps
+        found |= {"inner": state["d_inner"], "state_size": state["d_state"], "groups": state["n_groups"]}
+        found |= {"convolution": state["conv_kernel"], "ranks": state["n_heads"]}
+    elif "value_heads" in state:  # linear attention, in the words in which its files' headers say it
+        found |= {"inner": state["value_heads"] * state["value_head_dim"], "state_size": state["key_head_dim"]}
+        found |= {"groups": state["key_heads"], "convolution": state["conv_kernel"], "ranks": state["value_heads"]}
     return found
 
 
