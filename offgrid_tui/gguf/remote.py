@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST = 96 * 2**20  # bytes fetched in all: the headers with the largest vocabularies have 35 MB
 FIRST = 2**20  # bytes of the first range; each later one is twice as large
 LARGEST = 8 * 2**20
+WHOLE = 32 * 2**20  # bytes taken from the front of a file that is not given in ranges
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 _EMPTY = re.compile(r"bytes \*/(\d{1,19})")
 _EXPIRED = (401, 403, 404, 410)  # what a signed address answers when its time is over
@@ -61,31 +62,35 @@ class RemoteSource:
         self._window = b""
         self._next = FIRST
         self.size = 0
-        self._fetch(0, FIRST)
+        self._window = self._fetch(0, FIRST)
 
     def read_at(self, offset: int, size: int) -> bytes:
         size = max(0, min(size, self.size - offset))
         begin = offset - self._start
-        if begin < 0 or begin + size > len(self._window):
-            self._fetch(offset, min(max(size, self._next), self.size - offset))
-            begin = 0
+        if begin < 0 or begin > len(self._window):
+            begin, self._start, self._window = 0, offset, b""
+        if begin + size > len(self._window):
+            held = self._window[begin:]
+            end = offset + len(held)
+            fetched = self._fetch(end, min(max(size - len(held), self._next), self.size - end))
+            begin, self._start, self._window = 0, offset, held + fetched
         return self._window[begin : begin + size]
 
-    def _fetch(self, offset: int, size: int) -> None:
+    def _fetch(self, offset: int, size: int) -> bytes:
         if size > self._left:
             raise RemoteError(
                 "The header is longer than any that is known",
                 f"{bytes_text(self._most - self._left)} of the file were read; the most is {bytes_text(self._most)}.",
             )
-        window = self._ask(self._at, offset, size)
-        if window is None and self._at != self._url:
+        data = self._ask(self._at, offset, size)
+        if data is None and self._at != self._url:
             self._at = self._url
-            window = self._ask(self._at, offset, size)
-        if window is None:
+            data = self._ask(self._at, offset, size)
+        if data is None:
             raise RemoteMissing("There is no such file any more", "Its address stopped to answer.")
-        self._left -= len(window)
-        self._start, self._window = offset, window
+        self._left -= len(data)
         self._next = min(LARGEST, self._next * 2)
+        return data
 
     def _ask(self, url: str, offset: int, size: int) -> bytes | None:
         """One range; None where an address that a redirect gave has run out."""
@@ -100,9 +105,9 @@ class RemoteSource:
                 return b""
             if status == 206:
                 size = self._checked(response, offset, size)
-            elif status == 200 and offset == 0:  # a server without ranges: enough where the header is short
+            elif status == 200 and offset == 0:  # a server without ranges: what it sends first has to be enough
                 self.size = _length(response)
-                size = min(size, self.size)
+                size = min(self._left, WHOLE, self.size)
             elif status == 200:
                 changed = response.headers.get("etag") != self._etag
                 raise RemoteError(

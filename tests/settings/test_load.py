@@ -316,3 +316,16 @@ def test_the_sampling_is_the_contracts() -> None:
 
 def test_a_path_is_a_text(home: Paths) -> None:
     assert load_settings(home, {}, {"chat.model": Path("/m.gguf")}).chat.model == "/m.gguf"
+
+
+def test_a_secret_is_never_quoted(home: Paths) -> None:
+    settings = _load(
+        home, '[network]\nhub_token = "hf_quiet"\nproxy = 4711\n', {"OFFGRID_NETWORK_HUB_TOKEN": "hf_hush"}
+    )
+    assert settings.network.hub_token == "hf_hush"
+    problem = _only(settings)
+    assert problem.key == "network.proxy"
+    assert "4711" not in str(problem) and problem.nearest is None
+    again = _load(home, "[network]\nproxy = 5\n", {"OFFGRID_NETWORK_PROXY": "http://me:hush@x"})
+    assert "hush" not in repr(again) + "".join(map(str, again.problems))
+    assert "hf_hush" not in repr(settings)
