@@ -11,12 +11,13 @@ from pathlib import Path
 from offgrid_tui.foundation.errors import DamagedError, NotFoundError, OffGridError, UsageError
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.foundation.units import bytes_text
+from offgrid_tui.gguf.facts import is_projector
 from offgrid_tui.gguf.header import Header
 from offgrid_tui.gguf.parts import read_model
 from offgrid_tui.gguf.reader import read_header
 from offgrid_tui.hardware.disk import read_disk
 from offgrid_tui.library.errors import NoSpace
-from offgrid_tui.library.facts import facts_of, is_projector, require_model
+from offgrid_tui.library.facts import facts_of, require_model
 from offgrid_tui.library.hashing import sha256_of
 from offgrid_tui.library.model import Check, InstalledFile, InstalledModel, Origin
 from offgrid_tui.library.names import new_id, safe_name, stem_of

@@ -1,4 +1,4 @@
-"""All that is known about one model of the list."""
+"""All that is known about one model of the list, and what became of one that was removed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from offgrid_tui.catalog.model import CatalogModel, Variant
 from offgrid_tui.fit.model import Fit
 from offgrid_tui.library.model import InstalledModel
+from offgrid_tui.library.removing import Removal
 from offgrid_tui.models.model import ModelRow, Speed
 
 
@@ -30,3 +31,18 @@ class ModelDetails:
     model: CatalogModel | None
     variants: tuple[VariantDetails, ...]
     note: str = ""  # the user's own
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """`successor` answers from now on, where the removed one did until now; None where none was ever used."""
+
+    removal: Removal
+    unloaded: bool  # it was in memory
+    was_active: bool
+    successor: InstalledModel | None = None
+
+    @property
+    def freed(self) -> int:
+        """Bytes on disk."""
+        return self.removal.frees

@@ -11,16 +11,19 @@ from offgrid_tui.catalog.model import CatalogModel
 from offgrid_tui.database.database import Database
 from offgrid_tui.fit.model import Snapshot
 from offgrid_tui.fit.service import FitService
-from offgrid_tui.foundation.errors import NotFoundError, OffGridError
+from offgrid_tui.foundation.errors import BusyError, NotFoundError, OffGridError
 from offgrid_tui.foundation.events import Bus
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.library.events import LibraryChanged
 from offgrid_tui.library.model import InstalledModel, ModelState
 from offgrid_tui.library.moves import require
+from offgrid_tui.library.reconcile import needs_reading
+from offgrid_tui.library.removing import Removal
 from offgrid_tui.library.service import Library
+from offgrid_tui.library.verifying import Verified
 from offgrid_tui.models.active import ActiveModel, most_recent
 from offgrid_tui.models.choose import best_variant
-from offgrid_tui.models.details import ModelDetails, VariantDetails
+from offgrid_tui.models.details import ModelDetails, Removed, VariantDetails
 from offgrid_tui.models.events import ModelActivated, ModelsChanged
 from offgrid_tui.models.fits import Fits
 from offgrid_tui.models.join import Joining, join, key_of, variants_with_fits
@@ -73,6 +76,7 @@ class ModelsService:
         self._bundled: tuple[InstalledModel, ...] = ()
         self._rows: tuple[ModelRow, ...] = ()
         self._by_key: Mapping[str, ModelRow] = {}
+        self._verifying: set[str] = set()
         self._at: Snapshot | None = None
         self._joined = asyncio.Event()
         self._stale = asyncio.Event()
@@ -165,6 +169,58 @@ class ModelsService:
         await self._join()
         return on
 
+    async def plan_removal(self, key: str) -> Removal:
+        """What removing the model of `key` would do; ask the user with it.
+
+        Raises:
+            NotFoundError, RefusedError: it is not here, pinned, or part of the package.
+        """
+        return await self.library.plan_removal(self._installed(key).id)
+
+    async def remove(self, key: str) -> Removed:
+        """Remove the model of `key`: out of memory first, then its files where they are ours. Where it was the one
+        that answers, the one used last takes its place.
+
+        Raises:
+            NotFoundError, RefusedError: as `plan_removal`.
+            BusyError: it answers just now.
+        """
+        model = self._installed(key)
+        await self.library.plan_removal(model.id)
+        if await self.library.usage.in_use(model.path):
+            raise BusyError(f"{model.name} answers just now", mend="Stop the answer, or wait for its end.")
+        unloaded = await self.library.usage.unload(model.path)
+        was_active = self._active.path is not None and self._active.path in {file.path for file in model.files}
+        removal = await self.library.remove(model.id)
+        successor = None
+        if was_active:
+            successor = most_recent(self.library.models)
+            await self._activate(None if successor is None else successor.path, f"{model.name} was removed")
+        await self._join()
+        return Removed(removal, unloaded, was_active, successor)
+
+    async def verify(self, key: str) -> Verified:
+        """Read the files of the model of `key` again, in the background; its state is VERIFYING meanwhile.
+
+        Raises:
+            NotFoundError, RefusedError: it is not here.
+        """
+        model = self._installed(key)
+        require(model.name, self.row(key).state, ModelState.VERIFYING)
+        self._verifying.add(model.id)
+        try:
+            await self._join()
+            return await self.library.verify(model.id)
+        finally:
+            self._verifying.discard(model.id)
+            await self._join()
+
+    def _installed(self, key: str) -> InstalledModel:
+        row = self.row(key)
+        if row.installed is None:
+            raise NotFoundError(f"{row.name} is not installed", mend="`offgrid list` shows what is here.")
+        return row.installed
+
     # ── its life ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def start(self, *, reconcile: bool = True) -> None:
@@ -198,7 +254,14 @@ class ModelsService:
         return self._load_catalog(), self._load_bundled()
 
     async def _reconcile(self) -> None:
+        """First what costs nothing, then, in the background, the bytes of what is new or was touched."""
         await self.ready()
+        try:
+            await self.library.reconcile(read=False)
+            if await asyncio.to_thread(needs_reading, self.library.models):
+                await self.library.reconcile(read=True)
+        except OffGridError as error:
+            log.warning("the models could not be compared with their files: %s", error)
 
     async def _join(self) -> None:
         self._stale.clear()
@@ -213,7 +276,7 @@ class ModelsService:
                 self.library.marks,
                 arrivals,
                 None if active is None else active.id,
-                frozenset(),
+                frozenset(self._verifying),
                 at,
             )
             return at, tuple(join(given, self._fits, self._speeds))
@@ -254,8 +317,3 @@ class ModelsService:
             await self._join()
             row = self.active
             self._bus.publish(ModelActivated(row.key if row is not None else None, path, reason))
-
-    async def _fall_back(self, removed: InstalledModel) -> None:
-        """Another model takes the place of the active one."""
-        other = most_recent(model for model in self.library.models if model.id != removed.id)
-        await self._activate(None if other is None else other.path, f"{removed.name} was removed")
