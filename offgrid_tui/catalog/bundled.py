@@ -8,6 +8,7 @@ from pathlib import Path
 
 from offgrid_tui.catalog.model import CatalogFile, CatalogModel, Kind, Proof, Source, Tier, Variant
 from offgrid_tui.foundation.errors import OffGridError
+from offgrid_tui.gguf.facts import facts_of
 from offgrid_tui.gguf.reader import read_header
 
 FILE = Path(__file__).resolve().parent.parent / "starter" / "pocket.gguf"
@@ -26,6 +27,7 @@ def bundled_model(file: Path = FILE) -> CatalogModel | None:
 @lru_cache(maxsize=2)  # hashing takes some 10 ms, and the file changes with the program only
 def _read(file: Path, size: int, mtime: int) -> CatalogModel:
     header = read_header(file)
+    facts = facts_of(header)
     with file.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     variant = Variant(
@@ -46,8 +48,8 @@ def _read(file: Path, size: int, mtime: int) -> CatalogModel:
         maker="OffGrid",
         parameters=header.parameters,
         context=header.context_trained or None,
-        licence="apache-2.0",
+        licence=facts.licence or "apache-2.0",  # as all of OffGrid
         kinds=(Kind.CHAT,),
-        capabilities=("tools",) if "tools" in (header.chat_template or "") else (),
+        capabilities=tuple(word for word in facts.capabilities if word != Kind.CHAT),
         aliases=("pocket", "guide"),
     )

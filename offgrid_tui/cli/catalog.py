@@ -25,13 +25,13 @@ from offgrid_tui.system.paths import Paths
 _OURS = (Source.BUNDLED, Source.CATALOG, Source.OWN)
 _TIERS = {"partner": Tier.PARTNER} | {tier.value: tier for tier in Tier if tier is not Tier.LOCAL}
 _COLUMNS = (
-    Column("Model", most=27),
-    Column("Params", right=True, most=7),
-    Column("Quant", most=8),
-    Column("Size", right=True),
+    Column("Model", least=22),
+    Column("Params", right=True, rank=3),
+    Column("Quant"),
+    Column("Size", right=True, rank=2),
     Column("Needs", right=True),
     Column("Fits"),
-    Column("Trust"),
+    Column("Trust", rank=1),
     Column("Here"),
 )
 

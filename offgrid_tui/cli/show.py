@@ -33,14 +33,14 @@ from offgrid_tui.settings.load import load_settings
 from offgrid_tui.system.paths import Paths
 
 _COLUMNS = (
-    Column("", most=1),
-    Column("quant", most=10),
+    Column(""),
+    Column("quant"),
     Column("size", right=True),
     Column("needs", right=True),
     Column("fits"),
-    Column("here", most=9),
+    Column("here"),
     Column("trust"),
-    Column("repository", most=60),
+    Column("repository", least=16),
 )
 _INDENT = 13
 

@@ -72,7 +72,6 @@ def test_for_people(capsys: pytest.CaptureFixture[str]) -> None:
         "SmolLM2 135M Instruct",
     ]
     assert out[-1].startswith("3 of ")
-    assert max(map(len, out)) <= 90
     assert said(capsys, "catalog", "no-such-model").startswith("0 of ")
 
 
@@ -132,9 +131,11 @@ def test_show_what_is_not_there(capsys: pytest.CaptureFixture[str], name: str, c
 
 
 def test_tables() -> None:
-    columns = (Column("name", most=5), Column("size", right=True))
-    rows = [("abcdefgh", "1"), ("b\x1b", "100")]
-    assert lines(columns, rows, 80) == ["name   size", "abcd…     1", "b       100"]
-    assert lines(columns, rows, None) == ["name      size", "abcdefgh     1", "b          100"]
-    assert lines(columns, rows, 8)[1] == "abcd…  …"
+    columns = (Column("name", least=5), Column("more", rank=1), Column("size", right=True))
+    rows = [("abcdefgh", "x", "1"), ("b\x1b", "yyyy", "100")]
+    assert lines(columns, rows, None) == ["name      more  size", "abcdefgh  x        1", "b         yyyy   100"]
+    assert lines(columns, rows, 18) == ["name    more  size", "abcde…  x        1", "b       yyyy   100"]
+    assert lines(columns, rows, 14) == ["name      size", "abcdefgh     1", "b          100"]
+    assert lines(columns, rows, 11) == ["name   size", "abcd…     1", "b       100"]
+    assert lines(columns, rows, 6)[1] == "abcd…"
     assert lines(columns, [], 80) == []
