@@ -137,5 +137,5 @@ def test_tables() -> None:
     assert lines(columns, rows, 18) == ["name    more  size", "abcde…  x        1", "b       yyyy   100"]
     assert lines(columns, rows, 14) == ["name      size", "abcdefgh     1", "b          100"]
     assert lines(columns, rows, 11) == ["name   size", "abcd…     1", "b       100"]
-    assert lines(columns, rows, 6)[1] == "abcd…"
+    assert max(map(len, lines(columns, rows, 6))) == 6  # nothing is left that could give way
     assert lines(columns, [], 80) == []
