@@ -29,6 +29,7 @@ class Opened:
     models: ModelsService
     database: Database
     resolver: Resolver
+    bus: Bus
 
     def row(self, found: Resolved) -> ModelRow | None:
         """The row that a name means: of what is installed where that is, else of the variant or model; None for what
@@ -50,7 +51,8 @@ async def open_models(paths: Paths, settings: Settings) -> AsyncIterator[Opened]
     """
     database = await asyncio.to_thread(Database.open, paths.database)
     engine = EngineClient(paths, settings)
-    models = make_models(paths, database, Bus(), FitService(settings), engine)
+    bus = Bus()
+    models = make_models(paths, database, bus, FitService(settings), engine)
     try:
         await models.library.start()
         await models.start(reconcile=False)
@@ -59,7 +61,7 @@ async def open_models(paths: Paths, settings: Settings) -> AsyncIterator[Opened]
             await asyncio.to_thread(load_catalog, paths)  # says why there is nothing
         own = await database.read(aliases)
         catalog = Catalog(models.catalog, Publishers({}))
-        yield Opened(models, database, Resolver(catalog, own, lambda: models.library.models))
+        yield Opened(models, database, Resolver(catalog, own, lambda: models.library.models), bus)
     finally:
         await models.close()
         await models.library.close()
