@@ -16,6 +16,7 @@ from offgrid_tui.chat import events as chat
 from offgrid_tui.engine import events as engine
 from offgrid_tui.foundation.events import Bus
 from offgrid_tui.foundation.text import clean, clean_line
+from offgrid_tui.library import events as library
 from offgrid_tui.models import events as models
 from offgrid_tui.ui import messages
 from offgrid_tui.ui.messages import BusMessage
@@ -194,6 +195,7 @@ def _building(event: engine.EngineBuildProgressed) -> BusMessage:
 
 
 _TRANSLATIONS: dict[type[object], Callable[..., BusMessage]] = {
+    library.LibraryProgressed: lambda e: messages.LibraryMoved(e.work, clean_line(e.what), e.done, e.total),
     chat.TurnAdded: lambda e: messages.TurnCame(e.turn),
     chat.TurnChanged: lambda e: messages.TurnCame(e.turn),
     chat.ModelLoaded: lambda e: messages.ModelReady(e.loaded, e.turn_id),

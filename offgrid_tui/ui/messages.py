@@ -30,6 +30,16 @@ class ModelsChanged(BusMessage):
 
 
 @dataclass
+class LibraryMoved(BusMessage):
+    """How far an import, a check or another long piece of work with files is, in bytes; at most four a second."""
+
+    work: str
+    what: str
+    done: int
+    total: int
+
+
+@dataclass
 class ModelFellBack(BusMessage):
     """Another model answers from now on, though nobody asked for it; None where none is left. `reason` says why."""
 

@@ -6,9 +6,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from rich.color import Color as RichColor
-from rich.style import Style
-from textual.color import Color
 
 from offgrid_tui.system.paths import Paths
 from offgrid_tui.system.resources import resource
@@ -16,11 +13,10 @@ from offgrid_tui.ui.overlays.help import Help
 from offgrid_tui.ui.overlays.picker import Picker
 from offgrid_tui.ui.themes import MEANINGS, build_theme, load_themes
 from tests.support.scripted import Script, crashed
-from tests.ui.desk import Desk, open_desk
+from tests.ui.desk import open_desk
+from tests.ui.readable import assert_readable
 
 OURS = sorted(path.stem for path in resource("themes").glob("*.toml"))
-AA = 4.5  # WCAG 2.2, 1.4.3, for text of normal size
-LINES = set("▏▎▍▌▋▊▉█▐▕─│╭╮╰╯━┃▁▂▃▄▅▆▇▔◀▶")  # drawn, not read
 
 ANSWER = """Some *soft* and **loud** words, `code`, a [link](https://example.org) and ~~none~~.
 
@@ -107,64 +103,30 @@ async def test_every_text_that_is_drawn_can_be_read(home: Paths, theme: str, siz
     """Walks through the app and checks the colours of every character it really draws."""
     script = [Script(ANSWER, thinking="Hm."), Script("It ends.", fails=crashed(), fails_after=1), "Third."]
     async with open_desk(home, script, size=size, theme=theme) as desk:
-        _check(desk)
+        assert_readable(desk)
         await desk.ask("Show me everything.")
         await desk.pilot.press("escape", "t", "home")
-        _check(desk)
+        assert_readable(desk)
         for _ in range(6):
             await desk.pilot.press("k")
             await desk.pilot.pause()
-            _check(desk)
+            assert_readable(desk)
         await desk.ask("And fail.")
-        _check(desk)
+        assert_readable(desk)
         await desk.pilot.press("f1")
         await desk.until(lambda: isinstance(desk.app.screen, Help), "the help")
-        _check(desk)
+        assert_readable(desk)
         await desk.pilot.press("escape", "ctrl+p", "down")
         await desk.until(lambda: isinstance(desk.app.screen, Picker), "the palette")
-        _check(desk)
+        assert_readable(desk)
         await desk.pilot.press("escape", "ctrl+g")
         await desk.pilot.pause()
-        _check(desk)
+        assert_readable(desk)
         await desk.pilot.press("escape")
         desk.app.notify("A toast", title="Title", severity="error")
         desk.app.notify("A toast", title="Title", severity="warning")
         await desk.until(lambda: desk.shows("A toast"), "the toast")
-        _check(desk)
-
-
-def _check(desk: Desk) -> None:
-    """Every segment of the top screen; the screen under an overlay is dimmed on purpose, and not read."""
-    ansi = desk.app.native_ansi_color
-    screen = desk.app.screen
-    overlay = next(iter(screen.query(".overlay")), None)
-    for y, strip in enumerate(screen._compositor.render_strips()):
-        x = 0
-        for segment in strip:
-            text, style = segment.text, segment.style or Style()
-            inside = overlay is None or overlay.region.contains(x, y)
-            x += segment.cell_length
-            if not inside or all(char.isspace() or char in LINES or char in "·•–" for char in text):
-                continue
-            if ansi:
-                named = [c for c in (style.color, style.bgcolor) if c is not None and not c.is_default]
-                assert all(c.number is not None and c.number < 16 for c in named), (text, style)
-                assert style.color != style.bgcolor or style.color is None or style.color.is_default, (text, style)
-                continue
-            ratio = _contrast(style)
-            assert ratio >= AA, f"{ratio:.2f} for {text!r} in line {y}: {style}"
-
-
-def _contrast(style: Style) -> float:
-    assert style.color is not None and style.bgcolor is not None
-    front, back = (_luminance(c) for c in (style.color, style.bgcolor))
-    return (max(front, back) + 0.05) / (min(front, back) + 0.05)
-
-
-def _luminance(color: RichColor) -> float:
-    rgb = Color.from_rich_color(color).rgb
-    parts = [c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in rgb]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+        assert_readable(desk)
 
 
 def test_the_tree_holds_no_colour_outside_the_themes() -> None:

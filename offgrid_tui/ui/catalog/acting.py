@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
 from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.foundation.text import clean_line
-from offgrid_tui.library.model import ModelState
+from offgrid_tui.library.model import ModelState, Origin
 from offgrid_tui.models.filter import is_here
 from offgrid_tui.models.model import ModelRow
 from offgrid_tui.ui.catalog.pane import DetailsPane
+from offgrid_tui.ui.catalog.report import CHECKS
 from offgrid_tui.ui.catalog.sheet import Sheet, sheet_of
 from offgrid_tui.ui.errors import tells_errors
 from offgrid_tui.ui.frame.screen import FrameScreen
@@ -88,13 +90,16 @@ class ActingScreen(FrameScreen):
         self._sheets[row.key] = found
         return found
 
+    def more_actions(self) -> Sequence[tuple[str, str]]:
+        return (("Verify this model: read its files again", "verify"),)
+
     # ── what can't be done ─────────────────────────────────────────────────────────────────────────────────────────
 
     def why_not(self, action: str) -> str:
         row = self.row
-        if action in ("import", "recommend", "hub", "remove"):
+        if action in ("recommend",):
             return NOT_YET
-        if action in ("details", "activate", "get", "remove", "favourite", "stick") and row is None:
+        if action in ("details", "activate", "get", "remove", "favourite", "stick", "verify") and row is None:
             return NO_ROW
         if row is None:
             return ""
@@ -107,10 +112,12 @@ class ActingScreen(FrameScreen):
                 return "it answers already"
             case "activate" if row.state is ModelState.BROKEN:
                 return "its files are not what they were"
-            case "activate" | "remove" if not is_here(row):
+            case "activate" | "remove" | "verify" if not is_here(row):
                 return "it is not here"
             case "remove" if row.installed is not None and row.installed.pinned:
                 return "it is pinned"
+            case "remove" if row.installed is not None and row.installed.origin is Origin.BUNDLED:
+                return "it is part of OffGrid"
         return ""
 
     # ── what is done ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -140,17 +147,36 @@ class ActingScreen(FrameScreen):
             on = await self.app.workstation.models.favourite(self.row.key)
             self.app.notify(f"{name} is a favourite" if on else f"{name} is no favourite any more")
 
-    def action_remove(self) -> None:
-        self.refused("remove")
+    async def action_remove(self) -> None:
+        from offgrid_tui.ui.catalog.removing import ask_remove
+
+        if not self.refused("remove") and self.row is not None:
+            await ask_remove(self.app, self.row)
+
+    def action_verify(self) -> None:
+        if not self.refused("verify") and self.row is not None:
+            self.app.start(self._verify(self.row))
+
+    async def _verify(self, row: ModelRow) -> None:
+        done = await self.app.workstation.models.verify(row.key)
+        name = clean_line(row.name, 60)
+        if done.model.problem:
+            self.app.notify(clean_line(done.model.problem), title=f"{name} is broken", severity="error", timeout=12)
+        else:
+            self.app.notify(f"{name}: {CHECKS[done.model.check]}")
 
     def action_import(self) -> None:
-        self.refused("import")
+        from offgrid_tui.ui.catalog.importing import ask_import
+
+        ask_import(self.app)
 
     def action_recommend(self) -> None:
         self.refused("recommend")
 
     def action_hub(self) -> None:
-        self.refused("hub")
+        from offgrid_tui.ui.catalog.hub import HubSearch
+
+        self.app.push_screen(HubSearch())
 
     def _chosen_elsewhere(self, key: str | None) -> None:
         """An overlay names a model: go to it."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -19,6 +18,7 @@ from offgrid_tui.models.model import ModelRow
 from offgrid_tui.ui.catalog.report import hashes, report
 from offgrid_tui.ui.catalog.sheet import title
 from offgrid_tui.ui.markdown.layout import Line
+from offgrid_tui.ui.overlays.keys_line import keys_line
 from offgrid_tui.ui.widgets.lines import Lines
 
 if TYPE_CHECKING:
@@ -61,14 +61,12 @@ class FullDetails(ModalScreen[None]):
         self._row, self._details = row, details
 
     def compose(self) -> ComposeResult:
-        keys = Content.assemble(
-            ("↑↓", "$accent"), " scroll   ", ("y", "$accent"), " copy hashes   ", ("esc", "$accent"), " close"
-        )
+        keys = keys_line(("↑↓", "scroll"), ("y", "copies the hashes"), ("esc", "closes"))
         with Vertical(classes="overlay full"):
             yield Static(title(self._row), classes="overlay-title", markup=False)
             with VerticalScroll(can_focus=False):
                 yield Report()
-            yield Static(keys.stylize_before("$muted"), classes="overlay-keys", markup=False)
+            yield Static(keys, classes="overlay-keys", markup=False)
 
     def on_mount(self) -> None:
         self.app.start(self._read())

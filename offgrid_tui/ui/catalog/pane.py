@@ -82,6 +82,8 @@ class DetailsPane(Lines):
         if sheet.lines:
             lines.append(Line(variants_head(sheet.context, NARROW).truncate(width)))
             lines += [Line(self._variant(sheet, one, NARROW).truncate(width)) for one in sheet.lines]
+            if sheet.recommended is not None:
+                lines.append(Line(Content.assemble(("◂", "$accent"), (" recommended for this machine", "$muted"))))
             lines.append(EMPTY)
         own = sheet.lines[_own(sheet)] if sheet.lines else None
         for name, value in facts_table(row, own, sheet.context):

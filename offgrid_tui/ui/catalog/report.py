@@ -15,13 +15,13 @@ from offgrid_tui.library.model import Check, InstalledModel, Origin
 from offgrid_tui.models.details import ModelDetails, VariantDetails
 from offgrid_tui.models.matrix import Block, Matrix
 from offgrid_tui.ui.catalog.cells import LEVEL_COLORS, trust_text
-from offgrid_tui.ui.catalog.sheet import NEEDS_FROM, capabilities, context_text, trouble
+from offgrid_tui.ui.catalog.sheet import NEEDS_FROM, capabilities, context_text, is_recommended, trouble
 from offgrid_tui.ui.markdown.layout import EMPTY, Line, wrap
 
-CELL = 10  # cells of one answer
+CELL, WIDE_CELL = 10, 13  # cells of one answer, at least and at most
 HEAD = 11  # cells of a quantisation before them
 LABEL = 14  # cells of a name beside its value
-_CHECKS = {
+CHECKS = {
     Check.VERIFIED: "SHA-256 matched what a source had promised",
     Check.UNVERIFIED: "unverified: nobody promised a hash for it",
     Check.UNKNOWN: "not read yet, so no hash is known",
@@ -46,7 +46,7 @@ def report(details: ModelDetails, found: Matrix, width: int) -> list[Line]:
         lines += [*wrap(_legend(details), width), EMPTY]
     lines += _pairs(_about(details), width)
     for one in sorted(details.variants, key=lambda one: one.key != details.row.key):
-        lines += [EMPTY, *_variant(one, width)]
+        lines += [EMPTY, *_variant(one, is_recommended(details, one), width)]
     return lines
 
 
@@ -60,23 +60,39 @@ def hashes(details: ModelDetails) -> str:
 
 
 def _block(block: Block, contexts: tuple[int, ...], width: int) -> Iterator[Line]:
-    shown = max((width - HEAD) // CELL, 1)
-    head = f"{'KV ' + block.kv_type:<{HEAD}}" + "".join(f"{context_text(c):<{CELL}}" for c in contexts[:shown])
+    cell = min(max((width - HEAD) // max(len(contexts), 1), CELL), WIDE_CELL)
+    shown = max((width - HEAD) // cell, 1)
+    head = f"{'KV ' + block.kv_type:<{HEAD}}" + "".join(f"{context_text(c):<{cell}}" for c in contexts[:shown])
     yield Line(Content.styled(head.rstrip(), "$muted"))
-    for row in block.rows:
-        name = row.variant.variant.quantisation if row.variant.variant else ""
-        name = name or (row.variant.installed.facts.quantisation if row.variant.installed else "")
-        cells = [_fit(fit) for fit in row.fits[:shown]]
+    for name, fits in _by_quantisation(block).items():
+        cells = [_fit(fit, cell) for fit in fits[:shown]]
         yield Line(Content.assemble(f"{clean_line(name, HEAD - 1):<{HEAD}}", *cells))
 
 
-def _fit(fit: Fit | None) -> Content:
+def _by_quantisation(block: Block) -> dict[str, tuple[Fit | None, ...]]:
+    """The smallest variant of each quantisation, small ones first: those of other publishers need the same."""
+    found: dict[str, tuple[Fit | None, ...]] = {}
+    for row in sorted(block.rows, key=lambda row: _size(row.variant) or 0):
+        found.setdefault(_quantisation(row.variant), row.fits)
+    return found
+
+
+def _quantisation(one: VariantDetails) -> str:
+    name = one.variant.quantisation if one.variant else ""
+    return name or (one.installed.facts.quantisation if one.installed else "") or "file"
+
+
+def _size(one: VariantDetails) -> int | None:
+    return one.installed.size if one.installed else one.variant.size if one.variant else None
+
+
+def _fit(fit: Fit | None, cell: int) -> Content:
     if fit is None:
-        return Content.styled(f"{NO_VALUE:<{CELL}}", "$muted")
+        return Content.styled(f"{NO_VALUE:<{cell}}", "$muted")
     words = WORDS[fit.verdict.level]
     color = LEVEL_COLORS[fit.verdict.level]
     text = bytes_text(fit.verdict.needs)
-    return Content.assemble((f"{words.mark} ", color), (f"{text:<{CELL - 2}}", "$foreground"))
+    return Content.assemble((f"{words.mark} ", color), (f"{text:<{cell - 2}}", "$foreground"))
 
 
 def _legend(details: ModelDetails) -> Content:
@@ -121,15 +137,13 @@ def when(moment: float) -> str:
 # ── its files ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _variant(one: VariantDetails, width: int) -> list[Line]:
+def _variant(one: VariantDetails, recommended: bool, width: int) -> list[Line]:
     variant, installed = one.variant, one.installed
-    name = (variant.quantisation if variant else "") or (installed.facts.quantisation if installed else "") or "file"
-    head: list[str | tuple[str, str]] = [(clean_line(name, 20), "bold")]
-    size = installed.size if installed else variant.size if variant else None
-    head.append((f"  {bytes_text(size)}", "$foreground"))
+    head: list[str | tuple[str, str]] = [(clean_line(_quantisation(one), 20), "bold")]
+    head.append((f"  {bytes_text(_size(one))}", "$foreground"))
     if installed is not None:
         head.append(("  here", "$accent"))
-    if one.proposed:
+    if recommended:
         head.append(("  ◂ recommended", "$accent"))
     pairs: list[tuple[str, str]] = []
     if variant is not None:
@@ -160,7 +174,7 @@ def _published(variant: Variant) -> Iterator[tuple[str, str]]:
 def _receipt(installed: InstalledModel) -> Iterator[tuple[str, str]]:
     source = f", from {installed.source}" if installed.source else ""
     yield "came here", f"{when(installed.installed)}, {_ORIGINS[installed.origin]}{source}"
-    yield "bytes", _CHECKS[installed.check]
+    yield "bytes", CHECKS[installed.check]
     if installed.last_used is not None:
         yield "last used", when(installed.last_used)
     if installed.problem:

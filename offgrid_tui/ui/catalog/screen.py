@@ -20,6 +20,7 @@ from offgrid_tui.ui.catalog.acting import ActingScreen
 from offgrid_tui.ui.catalog.cells import COLUMNS, cells
 from offgrid_tui.ui.catalog.filterbar import Chips, FilterBar, FilterInput
 from offgrid_tui.ui.catalog.pane import DetailsPane
+from offgrid_tui.ui.catalog.workline import WorkLine
 from offgrid_tui.ui.errors import tells_errors
 from offgrid_tui.ui.widgets.table import Table
 
@@ -53,6 +54,7 @@ class CatalogScreen(ActingScreen):
 
     def compose_body(self) -> ComposeResult:
         yield FilterBar()
+        yield WorkLine(lambda: self.app.drawing)
         with Container(id="catalog-body"):
             table = Table(COLUMNS, lambda row: cells(self._rows[row]), lambda: self.app.drawing)
             table.empty = Content.styled("reading the catalog", "$muted")
@@ -139,6 +141,9 @@ class CatalogScreen(ActingScreen):
     @tells_errors
     async def on_models_changed(self, message: messages.ModelsChanged) -> None:
         await self.read()
+
+    def on_library_moved(self, message: messages.LibraryMoved) -> None:
+        self.query_one(WorkLine).show(message if message.done < message.total else None)
 
     # ── filtering ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -197,13 +197,19 @@ def sheet_of(details: ModelDetails) -> Sheet:
             verdict=one.fit.verdict if one.fit else None,
             speed=one.speed,
             here=one.installed is not None,
-            recommended=one.proposed and len(details.variants) > 1,
+            recommended=is_recommended(details, one),
         )
         for one in details.variants
     )
     contexts = [one.fit.use.context for one in details.variants if one.fit is not None]
     ordered = tuple(sorted(lines, key=lambda line: line.size if line.size is not None else -1))
     return Sheet(details.row, ordered, contexts[0] if contexts else None)
+
+
+def is_recommended(details: ModelDetails, one: VariantDetails) -> bool:
+    """Whether `one` is to be preferred to others, and can be had at all."""
+    can_be_had = one.variant is not None and one.variant.proof is not Proof.UNAVAILABLE
+    return one.proposed and can_be_had and len(details.variants) > 1
 
 
 def _quantisation(details: ModelDetails, one: VariantDetails) -> str:
