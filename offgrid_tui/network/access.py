@@ -82,6 +82,11 @@ class NetworkAccess:
         """
         return find_token(self._settings, self._env)
 
+    @property
+    def hub_allowed(self) -> bool:
+        """Whether the hub may be spoken to now; for showing and for choosing, as nothing is noted."""
+        return self.policy.allows(self.hub_host) and not self._hub_offline
+
     def require_hub(self, purpose: str) -> None:
         """Go on only if the hub may be spoken to now.
 
@@ -89,7 +94,7 @@ class NetworkAccess:
             RefusedError: off-grid mode, or HF_HUB_OFFLINE.
         """
         self.policy.require(purpose, self.hub_host)
-        if self._env.get("HF_HUB_OFFLINE", "").strip().lower() in _TRUE:
+        if self._hub_offline:
             raise RefusedError(
                 "HF_HUB_OFFLINE is set: the hub was not asked",
                 detail=f"To {clean_line(purpose)}, OffGrid would have to speak to {self.hub_host}.",
@@ -145,6 +150,10 @@ class NetworkAccess:
             way.transport.close()
 
     # ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def _hub_offline(self) -> bool:
+        return self._env.get("HF_HUB_OFFLINE", "").strip().lower() in _TRUE
 
     def _token_for(self, origin: str) -> Token | None:
         import httpx2

@@ -87,11 +87,12 @@ class HubService:
         search = _checked(search)
         if offline:
             return await self._seen_before(search, None)
-        since = self._clock.wall() - fresh
-        held = await self._database.read(lambda conn: store.answered(conn, search, since, self._publishers()))
-        if held is not None:
-            return self._found(search, held[0], more=held[1], seen=held[2])
         try:
+            if self._access.hub_allowed:  # off the grid an answer is one from before, however young it is
+                since = self._clock.wall() - fresh
+                held = await self._database.read(lambda conn: store.answered(conn, search, since, self._publishers()))
+                if held is not None:
+                    return self._found(search, held[0], more=held[1], seen=held[2])
             self._access.require_hub("search Hugging Face")
             return await self._once(("search", search), partial(self._search, search))
         except OffGridError as problem:
@@ -159,7 +160,8 @@ class HubService:
         if held is not None and (not held[1] or (revision is not None and held[0].variants[0].revision != revision)):
             held = None  # only listed, or of another commit
         problem: OffGridError | None = None
-        if not offline and (held is None or (held[0].seen or 0.0) < self._clock.wall() - fresh):
+        old = held is None or (held[0].seen or 0.0) < self._clock.wall() - fresh
+        if not offline and (old or not self._access.hub_allowed):
             try:
                 self._access.require_hub(f"look at {repository}")
                 return await self._once(("details", repository, revision), partial(self._details, repository, revision))
