@@ -69,7 +69,8 @@ def graph_of(header: Header) -> Graph:
         heads=header.heads[: len(found)],
         key_length=header.key_length,
         value_length=header.value_length,
-        latent=number("attention.kv_lora_rank"),
+        # Files that were converted before llama.cpp kept the compressed vectors hold full keys and values.
+        latent=number("attention.kv_lora_rank") if number("attention.key_length_mla") else 0,
         key_length_mla=number("attention.key_length_mla"),
         value_length_mla=number("attention.value_length_mla"),
         query_rank=number("attention.q_lora_rank"),
@@ -98,9 +99,9 @@ def graph_of_shape(shape: ModelShape) -> Graph:
         value_length_mla=shape.value_length if latent else 0,
         query_rank=0,
         inner=shape.inner or 2 * shape.embedding,
-        state_size=shape.state_size,
-        groups=shape.groups,
-        convolution=shape.convolution,
+        state_size=shape.state_size or (shape.state // shape.inner if shape.inner else 0),
+        groups=shape.groups or (1 if shape.inner else 0),
+        convolution=shape.convolution or 4,
         ranks=shape.ranks,
     )
 
