@@ -28,6 +28,7 @@ static: $(VENV)/test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.docs --check
+	$(BIN)/python -m tools.catalog --check
 
 format: $(VENV)/test
 	$(BIN)/ruff format .

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from offgrid_tui.doctor import engine, machine, places, terminal
+from offgrid_tui.doctor import engine, machine, models, places, terminal
 from offgrid_tui.doctor.model import Check, Finding, Subject, fail
 from offgrid_tui.foundation.text import clean_line
 
@@ -26,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     places.filesystem,
     places.settings,
     places.database,
+    models.catalog,
 )
 
 

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from offgrid_tui.database.database import Database
-from offgrid_tui.doctor import engine, machine, places, terminal
+from offgrid_tui.doctor import engine, machine, models, places, terminal
 from offgrid_tui.doctor.examine import CHECKS, examine
 from offgrid_tui.doctor.model import Finding, Level, Subject, Terminal
 from offgrid_tui.hardware.model import Gpu, Hardware, Memory
@@ -44,7 +44,7 @@ def test_a_healthy_machine(subject: Make) -> None:
     assert {"python", "processor", "memory", "gpu", "clock", "terminal", "colours", "characters", "engine"} <= set(
         names
     )
-    assert {"folders", "disk", "filesystem", "settings", "database"} <= set(names)
+    assert {"folders", "disk", "filesystem", "settings", "database", "catalog"} <= set(names)
     assert all(f.mend for f in findings if f.level is not Level.OK)
 
 
@@ -318,3 +318,16 @@ def test_hardware_is_looked_at_once(subject: Make) -> None:
     assert isinstance(made.hardware, Hardware)
     assert made.hardware is made.hardware
     assert sys.modules["offgrid_tui.doctor.examine"]
+
+
+def test_catalog(subject: Make, home: Paths, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = one(models.catalog(subject()))
+    assert found.level is Level.OK and found.text.endswith(" models")
+    home.config.mkdir(parents=True, exist_ok=True)
+    (home.config / "catalog.toml").write_text('[models.phi-2]\nname = ""\n')
+    found = one(models.catalog(subject()))
+    assert (found.level, found.text) == (Level.WARN, f"{home.config / 'catalog.toml'}:2: name is empty")
+    assert found.mend
+    monkeypatch.setattr("offgrid_tui.catalog.load.resource", lambda _: tmp_path / "none")
+    found = one(models.catalog(subject()))
+    assert found.level is Level.FAIL and "Install OffGrid again" in found.mend
