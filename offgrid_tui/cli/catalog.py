@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from offgrid_tui.catalog.load import FILE, load_catalog
-from offgrid_tui.catalog.model import CatalogModel, Kind, Source, Tier, Variant
+from offgrid_tui.catalog.model import CatalogModel, Kind, Proof, Source, Tier, Variant
 from offgrid_tui.cli.models import open_models
 from offgrid_tui.cli.table import Column, lines, terminal_width
 from offgrid_tui.fit.model import WORDS, Verdict
@@ -34,6 +34,7 @@ _COLUMNS = (
     Column("Trust", rank=1),
     Column("Here"),
 )
+_UNPROVEN = "; unproven: of its files a size or a SHA-256 is not known, `offgrid show` says which"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +76,7 @@ async def _run(args: argparse.Namespace, paths: Paths) -> int:
     else:
         for line in lines(_COLUMNS, (_cells(row) for row in found), terminal_width()):
             print(line)
-        print(f"{len(found)} of {len(listed)}")
+        print(f"{len(found)} of {len(listed)}" + (_UNPROVEN if any(map(_is_unproven, found)) else ""))
     tell_problems(paths)
     return int(ExitCode.OK)
 
@@ -116,8 +117,13 @@ def trust_text(trust: str) -> str:
 
 def here_text(row: ModelRow) -> str:
     if row.state is ModelState.AVAILABLE:
-        return NO_VALUE
+        return "unproven" if _is_unproven(row) else NO_VALUE
     return "no file" if row.state is ModelState.UNAVAILABLE else row.state.value
+
+
+def _is_unproven(row: ModelRow) -> bool:
+    unverified = row.variant is not None and row.variant.proof is Proof.UNVERIFIED
+    return unverified and row.state is ModelState.AVAILABLE
 
 
 # ── JSON ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -72,6 +72,8 @@ def test_for_people(capsys: pytest.CaptureFixture[str]) -> None:
         "SmolLM2 135M Instruct",
     ]
     assert out[-1].startswith("3 of ")
+    unproven = said(capsys, "catalog", "moondream2").splitlines()
+    assert unproven[1].endswith("unproven") and "SHA-256 is not known" in unproven[-1]
     assert said(capsys, "catalog", "no-such-model").startswith("0 of ")
 
 
