@@ -16,6 +16,7 @@ def action_ids() -> frozenset[str]:
     from offgrid_tui.ui.catalog.filterbar import FilterInput
     from offgrid_tui.ui.catalog.full import FullDetails
     from offgrid_tui.ui.catalog.hub import HubSearch
+    from offgrid_tui.ui.catalog.recommending import Recommendations
     from offgrid_tui.ui.chat.composer import Composer
     from offgrid_tui.ui.chat.conversations import ConversationList
     from offgrid_tui.ui.chat.screen import ChatScreen
@@ -27,7 +28,7 @@ def action_ids() -> frozenset[str]:
 
     owners: Iterable[Any] = (
         OffGridApp, ChatScreen, Composer, ConversationList, Transcript, TurnView, AnswerTurn,
-        ActingScreen, FilterInput, FullDetails, HubSearch, Help, Picker, AskText, Confirm,
+        ActingScreen, FilterInput, FullDetails, HubSearch, Recommendations, Help, Picker, AskText, Confirm,
     )  # fmt: skip
     return frozenset(b.id for owner in owners for b in owner.BINDINGS if isinstance(b, Binding) and b.id)
 

@@ -23,13 +23,12 @@ def hub() -> Iterator[LoopbackHub]:
         yield running
 
 
-def settings(hub: LoopbackHub, **network: object) -> Settings:
-    chosen = NetworkSettings(**{"hub": hub.url, "timeout": 2.0, "deadline": 5.0, **network})  # type: ignore[arg-type]
-    return dataclasses.replace(Settings(), network=chosen)
+def settings(url: str) -> Settings:
+    return dataclasses.replace(Settings(), network=NetworkSettings(hub=url, timeout=2.0, deadline=5.0))
 
 
 async def test_a_search_finds_and_opens_a_repository(home: Paths, hub: LoopbackHub) -> None:
-    async with open_catalog(home, size=(110, 40), settings=settings(hub)) as desk:
+    async with open_catalog(home, size=(110, 40), settings=settings(hub.url)) as desk:
         await desk.press("h")
         await desk.until(lambda: desk.shows("acme/beta-7B-GGUF") and desk.shows("just asked"), "what is liked most")
         assert desk.shows("12k")
@@ -45,10 +44,10 @@ async def test_a_search_finds_and_opens_a_repository(home: Paths, hub: LoopbackH
 
 
 async def test_without_a_network_what_was_seen_before_is_shown_with_its_age(home: Paths, hub: LoopbackHub) -> None:
-    async with open_catalog(home, size=(110, 40), settings=settings(hub)) as desk:
+    async with open_catalog(home, size=(110, 40), settings=settings(hub.url)) as desk:
         await desk.press("h")
         await desk.until(lambda: desk.shows("just asked"), "the answer")
-    gone = settings(hub, hub="http://127.0.0.1:9")  # where nobody listens
+    gone = settings("http://127.0.0.1:9")  # where nobody listens
     async with open_catalog(home, size=(110, 40), settings=gone) as desk:
         await desk.press("h")
         await desk.until(lambda: desk.shows("3 models, as of just now"), "the age")
@@ -67,7 +66,7 @@ async def test_off_grid_mode_asks_nobody(home: Paths) -> None:
 
 
 async def test_typing_asks_once(home: Paths, hub: LoopbackHub) -> None:
-    async with open_catalog(home, size=(110, 40), settings=settings(hub)) as desk:
+    async with open_catalog(home, size=(110, 40), settings=settings(hub.url)) as desk:
         await desk.press("h")
         await desk.until(lambda: desk.shows("just asked"), "the first answer")
         before = len(hub.requests)

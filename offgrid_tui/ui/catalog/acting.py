@@ -20,7 +20,6 @@ from offgrid_tui.ui.frame.screen import FrameScreen
 
 NO_ROW = "no model is chosen"
 NO_TRANSFERS = "this version can't download yet: i imports a file"
-NOT_YET = "this version can't do that yet"
 NO_STICKS = "this version can't write to a stick yet"
 
 
@@ -97,8 +96,6 @@ class ActingScreen(FrameScreen):
 
     def why_not(self, action: str) -> str:
         row = self.row
-        if action in ("recommend",):
-            return NOT_YET
         if action in ("details", "activate", "get", "remove", "favourite", "stick", "verify") and row is None:
             return NO_ROW
         if row is None:
@@ -171,7 +168,9 @@ class ActingScreen(FrameScreen):
         ask_import(self.app)
 
     def action_recommend(self) -> None:
-        self.refused("recommend")
+        from offgrid_tui.ui.catalog.recommending import Recommendations
+
+        self.app.push_screen(Recommendations(), self._chosen_elsewhere)
 
     def action_hub(self) -> None:
         from offgrid_tui.ui.catalog.hub import HubSearch
