@@ -24,7 +24,7 @@ from offgrid_tui.ui.frame.pulse import Activity, Pulse
 from offgrid_tui.ui.frame.screen import FrameScreen
 from offgrid_tui.ui.keys import unknown_actions
 from offgrid_tui.ui.signals import leave_on_signals
-from offgrid_tui.ui.terminal import draw_on_stdout_without_stderr, teach_alt_enter
+from offgrid_tui.ui.terminal import draw_on_stdout_without_stderr, teach_alt
 
 if TYPE_CHECKING:
     from offgrid_tui.settings.schema import Settings
@@ -70,8 +70,8 @@ class OffGridApp(CopyingApp):
         Binding("ctrl+q", "leave", "Quit", id="app.quit", tooltip="Quit OffGrid", priority=True),
         Binding("ctrl+p", "palette", "Palette", id="app.palette", tooltip="Every action by its name"),
         Binding("f1,question_mark", "help", "Help", id="app.help", tooltip="The keys of this screen"),
-        Binding("1", "mode('catalog')", "Catalog", id="app.catalog", tooltip="Go to the catalog", show=False),
-        Binding("3", "mode('chat')", "Chat", id="app.chat", tooltip="Go to the chat screen", show=False),
+        Binding("1,alt+1", "mode('catalog')", "Catalog", id="app.catalog", tooltip="Go to the catalog", show=False),
+        Binding("3,alt+3", "mode('chat')", "Chat", id="app.chat", tooltip="Go to the chat screen", show=False),
     ]  # fmt: skip
 
     def __init__(
@@ -281,7 +281,7 @@ def run(paths: Paths, settings: Settings, model: str | None) -> int:
     Raises:
         OffGridError: the workstation could not be opened; the terminal is as it was.
     """
-    teach_alt_enter()
+    teach_alt()
     draw_on_stdout_without_stderr()
     app = OffGridApp(paths, settings, model)
     app.run(mouse=settings.ui.mouse)

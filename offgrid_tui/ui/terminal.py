@@ -9,10 +9,13 @@ from typing import Any
 from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 
 
-def teach_alt_enter() -> None:
-    """Without the Kitty protocol alt+enter arrives as ESC CR, which Textual takes for a circumflex and an enter."""
+def teach_alt() -> None:
+    """Without the Kitty protocol alt+enter arrives as ESC CR, which Textual takes for a circumflex and an enter, and
+    alt+1 as ESC 1, which it takes for what a Mac's keyboard makes of it."""
     keys: Any = ANSI_SEQUENCES_KEYS
     keys["\x1b\r"] = (SimpleNamespace(value="alt+enter"),)
+    for digit in "123456":
+        keys[f"\x1b{digit}"] = (SimpleNamespace(value=f"alt+{digit}"),)
 
 
 def draw_on_stdout_without_stderr() -> None:
