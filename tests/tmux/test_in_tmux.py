@@ -201,6 +201,16 @@ def test_several_lines_by_both_keys(terminal: Open, home: Paths, counter: Path) 
     assert turns(home)[0]["content"] == "one\ntwo\nthree"
 
 
+def test_alt_and_a_digit_change_the_screen_while_writing(terminal: Open, counter: Path) -> None:
+    t = terminal()
+    t.offgrid("--model", str(counter))
+    t.type("half a thought")
+    t.press("M-1")
+    t.until_shown("/ filter")
+    t.press("M-3")
+    t.until_shown("half a thought")
+
+
 def test_copying_goes_to_tmux(terminal: Open, counter: Path) -> None:
     t = terminal()
     t.offgrid("--model", str(counter))
