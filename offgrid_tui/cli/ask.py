@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from offgrid_tui.chat.guide import LABEL, NAME, is_guide, temperature, usual_model
-from offgrid_tui.cli.model_path import model_path
+from offgrid_tui.cli.model_path import named_model
 from offgrid_tui.cli.progress import ProgressLine
 from offgrid_tui.engine.builder.find import find_engine
 from offgrid_tui.engine.client import EngineClient
@@ -82,7 +82,7 @@ def _question(text: str) -> str:
 
 
 async def _ask(paths: Paths, settings: Settings, model: str | None, question: str, *, as_json: bool) -> int:
-    path = model_path(model) if model else await _usual_model(paths, settings)
+    path = await asyncio.to_thread(named_model, model, paths) if model else await _usual_model(paths, settings)
     if is_guide(path) and not model:
         print(f"offgrid: {NAME}, the {LABEL}, answers: it knows OffGrid's help and little else", file=sys.stderr)
     system = [Message("system", settings.chat.system)] if settings.chat.system else []
@@ -236,8 +236,10 @@ def _figures(loaded: Loaded, done: Done) -> str:
 
 async def _usual_model(paths: Paths, settings: Settings) -> str:
     """The model of the settings, else the one used last, else an installed one, else the guide."""
+    if settings.chat.model:
+        return await asyncio.to_thread(named_model, settings.chat.model, paths)
     recent: tuple[str, ...] = ()
-    if not settings.chat.model and paths.database.exists():
+    if paths.database.exists():
         # SQLite is loaded only here: 30 ms that `--model` and the settings spare.
         from offgrid_tui.chat.recent import RecentModels
         from offgrid_tui.database.database import Database
@@ -247,7 +249,7 @@ async def _usual_model(paths: Paths, settings: Settings) -> str:
             recent = await RecentModels(database).list()
         finally:
             await database.close()
-    if model := usual_model(settings.chat.model, recent, paths.models):
+    if model := usual_model(None, recent, paths.models):
         return model
     raise NotFoundError(
         "No model was named, and there is none to take instead",

@@ -1,4 +1,4 @@
-"""The model file that a command names."""
+"""The model file that a command names: by its path, or by any name of a model that is here."""
 
 from __future__ import annotations
 
@@ -7,8 +7,50 @@ from pathlib import Path
 from offgrid_tui.foundation.errors import NotFoundError, RefusedError
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.foundation.units import bytes_text
+from offgrid_tui.system.paths import Paths
 
 SHOWN = 5  # names that an error proposes
+
+
+def named_model(text: str, paths: Paths) -> str:
+    """The file that `text` means: a path, or an id, name or short name of an installed model.
+
+    Raises:
+        NotFoundError: there is no such file, no such name, or the model that it names is not here.
+        UsageError: several models have that name.
+        RefusedError: the file can't be read.
+    """
+    path = Path(text).expanduser()
+    if path.is_file() or text.startswith(("/", "./", "../", "~")) or path.suffix.lower() == ".gguf":
+        return model_path(text)
+    # The catalog and SQLite: 100 ms that a path spares.
+    from offgrid_tui.catalog.load import load_catalog
+    from offgrid_tui.catalog.model import Source
+    from offgrid_tui.catalog.resolver import Resolver
+    from offgrid_tui.catalog.store import aliases
+    from offgrid_tui.chat.guide import guide
+    from offgrid_tui.database.database import Database
+    from offgrid_tui.library.store import LibraryStore
+
+    database = Database.open(paths.database)
+    try:
+        store = LibraryStore(paths.models)
+        here, own = database.read_now(lambda conn: (store.models(conn), aliases(conn)))
+    finally:
+        database.close_now()
+    found = Resolver(load_catalog(paths), own, lambda: here).resolve(text)
+    if found.installed:
+        return model_path(str(next(model.path for model in here if model.id == found.installed)))
+    if found.path is not None:
+        return model_path(str(found.path))
+    if found.model is not None and found.model.source is Source.BUNDLED and (file := guide()):
+        return file
+    title = clean_line(found.model.name if found.model is not None else text)
+    raise NotFoundError(
+        f"{title} is not here",
+        detail=f"{clean_line(text)} is {found.why}.",
+        mend="`offgrid list` shows what is here; `offgrid import FILE` brings a model.",
+    )
 
 
 def model_path(text: str) -> str:

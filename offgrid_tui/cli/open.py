@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 
-from offgrid_tui.cli.model_path import model_path
-from offgrid_tui.foundation.errors import UsageError
+from offgrid_tui.cli.model_path import named_model
+from offgrid_tui.foundation.errors import OffGridError, UsageError
 from offgrid_tui.settings.load import load_settings
 from offgrid_tui.system.logfile import log_to
 from offgrid_tui.system.paths import Paths
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="PATH", help="chat with this GGUF file")
+    parser.add_argument("--model", metavar="MODEL", help="chat with this model: a GGUF file, or a name")
     parser.add_argument("--theme", metavar="NAME", help="colours for this time: dark, light, high-contrast, ansi …")
     parser.add_argument("--offgrid", action="store_true", help="off-grid mode: nothing leaves this machine")
 
@@ -27,11 +28,14 @@ def run(args: argparse.Namespace) -> int:
         NotFoundError, RefusedError: the model's file.
     """
     _require_terminal()
-    model = model_path(args.model) if args.model else None
     paths = Paths.from_environment()
+    model = named_model(args.model, paths) if args.model else None
     overrides = {"ui.theme": args.theme, "network.offgrid": args.offgrid or None}
     settings = load_settings(paths, overrides=overrides)
     log_to(paths.logs / "workstation.log")
+    if model is None and settings.chat.model:
+        with contextlib.suppress(OffGridError):  # a bad setting is no reason not to open: the chat says it
+            model = named_model(settings.chat.model, paths)
 
     from offgrid_tui.ui import app  # loads textual, 150 ms that a mistake in the flags need not wait for
 

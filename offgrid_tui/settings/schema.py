@@ -128,7 +128,9 @@ class MemorySettings:
 class ChatSettings:
     """The model of a new conversation and how it chooses its words."""
 
-    model: str | None = _set(None, "The model of a new conversation: a file.", none="the one used last")
+    model: str | None = _set(
+        None, "The model of a new conversation: a file, or the name of a model that is here.", none="the one used last"
+    )
     system: str = _set("", "The system prompt of a new conversation.")
     reasoning: str = _set("auto", "Whether a model that can think should.", choices=("auto", "on", "off"))
     temperature: float = _set(0.7, "How freely words are chosen; 0 takes the likeliest each time.", low=0.0, high=5.0)
