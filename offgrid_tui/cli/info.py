@@ -16,6 +16,7 @@ from offgrid_tui.foundation.errors import ExitCode
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.foundation.units import bytes_text
 from offgrid_tui.hardware.disk import Disk, read_disk
+from offgrid_tui.hardware.disks import list_disks
 from offgrid_tui.hardware.model import Hardware
 from offgrid_tui.hardware.probe import probe
 from offgrid_tui.settings.load import load_settings
@@ -40,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
             **asdict(hardware),
             "budget": asdict(limits),
             "disk": {"path": str(paths.models), "filesystem": filesystem_of(paths.data).kind, **asdict(disk)},
+            "disks": [{**asdict(one), "mount_point": str(one.mount_point)} for one in list_disks()],
             "engine": engine and asdict(engine),
         }
         print(json.dumps(value, ensure_ascii=False, indent=2))
@@ -86,7 +88,10 @@ def _limit(hardware: Hardware) -> str:
 def _gpus(hardware: Hardware) -> str:
     if hardware.gpu_problem:
         return hardware.gpu_problem
-    gpus = [f"{gpu.name} {bytes_text(gpu.total)}, {bytes_text(gpu.free)} free" for gpu in hardware.gpus]
+    gpus = [
+        f"{gpu.name} {bytes_text(gpu.total)}{' of the memory' if gpu.unified else ''}, {bytes_text(gpu.free)} free"
+        for gpu in hardware.gpus
+    ]
     return "; ".join(gpus) or "none"
 
 

@@ -145,7 +145,9 @@ class FitService:
     def judge(self, needed: Estimate, at: Snapshot) -> tuple[Verdict, Verdict | None]:
         """The verdict about `needed`, the worse of the machine's memory and the GPUs'; and the GPUs' alone."""
         taken = at.taken
-        memory = verdict(needed.memory, at.memory, reserved=taken.reserved, resident=taken.resident)
+        # A GPU without memory of its own takes the machine's.
+        own = needed.memory + (needed.gpu if at.hardware.unified else 0)
+        memory = verdict(own, at.memory, reserved=taken.reserved, resident=taken.resident)
         if not needed.gpu:
             return memory, None
         gpu = verdict(needed.gpu, at.vram, of=" of GPU memory")

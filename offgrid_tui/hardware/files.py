@@ -32,9 +32,19 @@ class SystemFiles:
             return False
 
     def glob(self, pattern: str) -> list[str]:
-        """The absolute paths that match, sorted."""
-        found = self.root.glob(pattern.lstrip("/"))
+        """The absolute paths that match, sorted; none where a folder may not be read, or a name holds a `*`."""
+        try:
+            found = list(self.root.glob(pattern.lstrip("/")))
+        except (OSError, ValueError):
+            return []
         return sorted("/" + path.relative_to(self.root).as_posix() for path in found)
+
+    def target(self, path: str) -> str:
+        """What the link at `path` leads to, as it is written; empty where it is no link."""
+        try:
+            return str(self.place(path).readlink())
+        except (OSError, ValueError):
+            return ""
 
     def place(self, path: str) -> Path:
         return self.root / path.lstrip("/")

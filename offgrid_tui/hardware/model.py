@@ -48,10 +48,19 @@ class Cpu:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
+    """`unified`: it has no memory of its own. `total` and `free` are then what it may use of the machine's."""
+
     name: str
     total: int
     free: int
     driver: str = ""
+    unified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Battery:
+    percent: int  # 0 to 100
+    discharging: bool  # nothing feeds it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +74,10 @@ class Hardware:
     system: str  # "Debian GNU/Linux 12 (bookworm)", else the kernel's name
     kernel: str
     hostname: str
+    battery: Battery | None = None
+    board: str = ""  # "Raspberry Pi 5 Model B Rev 1.0", "NVIDIA Jetson Orin Nano"; empty where nothing names one
+
+    @property
+    def unified(self) -> bool:
+        """Whether all GPUs share the machine's memory: what lies on them takes from it."""
+        return bool(self.gpus) and all(gpu.unified for gpu in self.gpus)

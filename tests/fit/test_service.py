@@ -200,3 +200,13 @@ def test_what_is_asked_of_a_gpu_that_it_does_not_have_is_blocked() -> None:
     found = fit.of_shape(QWEN3_8B, Q4_K_M, use=fit.use(gpu_layers=37), at=at)
     assert found.verdict.level is Level.BLOCKED
     assert "of GPU memory" in found.verdict.reason
+
+
+def test_a_gpu_without_memory_of_its_own_takes_the_machines() -> None:
+    fit = FitService(Settings(memory=MemorySettings(reserve=0.0)), on_gpu=True)
+    needs = judged(64 * GIB).verdict.needs
+    shared = Gpu("g", 2 * needs, 2 * needs, unified=True)
+    found = fit.of_shape(QWEN3_8B, Q4_K_M, at=fit.snapshot(None, machine(int(1.3 * needs), gpus=(shared,))))
+    assert found.use.gpu_layers == 37
+    assert found.verdict.level is Level.OVER
+    assert found.verdict.needs == pytest.approx(needs, rel=0.01)
