@@ -33,7 +33,7 @@ def _read(file: Path, size: int, mtime: int) -> CatalogModel:
     variant = Variant(
         quantisation=header.quantisation,
         repository="",
-        files=(CatalogFile(file.name, size, sha256, attestations=1),),
+        files=(CatalogFile(file.name, size, sha256),),
         publisher="OffGrid",
         tier=Tier.OFFICIAL,
         evidence="made by OffGrid, and inside its package",

@@ -167,11 +167,16 @@ def one_of(choices: type[T]) -> Callable[[Any], T]:
     values: Mapping[str, T] = {str(choice): choice for choice in choices}  # type: ignore[attr-defined]
 
     def check(value: Any) -> T:
-        if value not in values:
+        if not isinstance(value, str) or value not in values:
             raise BadEntry("", "has to be one of " + ", ".join(values))
         return values[value]
 
     return check
+
+
+def several(check: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
+    """A list of what `check` takes."""
+    return lambda value: tuple(check(item) for item in _list(value))
 
 
 def _list(value: Any) -> list[Any]:

@@ -35,7 +35,7 @@ def model(id: str, table: Any, source: Source, variants: tuple[Variant, ...]) ->
         context=taken.take("context", fields.number, None),
         licence=taken.take("licence", fields.text, ""),
         licence_note=taken.take("licence_note", fields.text, ""),
-        kinds=tuple(taken.take("kinds", lambda value: [_kind(item) for item in value], [Kind.CHAT])),
+        kinds=taken.take("kinds", fields.several(_kind), (Kind.CHAT,)),
         capabilities=taken.take("capabilities", fields.texts, ()),
         template=taken.take("template", fields.text, ""),
         aliases=taken.take("aliases", fields.short_names, ()),

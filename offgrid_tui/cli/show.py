@@ -162,9 +162,10 @@ def _variant(variant: Variant) -> Iterator[str]:
     for file in variant.files:
         yield from _field("file", f"{file.path}, {_bytes(file.size)}")
         if file.sha256:
-            times = "one source" if file.attestations == 1 else f"{file.attestations} independent sources"
             yield f"{'sha256':<{_INDENT}}{file.sha256}"
-            yield from _field("", f"given by {times}" if file.attestations else "given by your catalog")
+        if file.attestations:
+            times = "one source" if file.attestations == 1 else f"{file.attestations} independent sources"
+            yield from _field("", f"given by {times}")
 
 
 def _bytes(size: int | None) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import shutil
 from pathlib import Path
 
 import pytest
 
-from offgrid_tui.catalog import bundled
+from offgrid_tui.catalog import bundled, load
 from offgrid_tui.catalog.bundled import bundled_model
 from offgrid_tui.catalog.credibility import Credibility, Publishers, asks_first
 from offgrid_tui.catalog.load import Catalog, load_catalog
@@ -232,6 +233,31 @@ def test_whatever_stands_there_is_a_problem_with_a_line(home: Paths, text: str, 
     assert len(catalog.models) > 190
     assert [problem.line for problem in catalog.problems] == [line]
     assert catalog.problems[0].what.startswith(what)
+
+
+def test_no_file_of_the_users_stops_the_program(home: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = load._read_ours()
+    monkeypatch.setattr(load, "_read_ours", lambda: ours)  # parsed once: this is about the other file
+    rng = random.Random(7)
+    pieces = [*BAD.splitlines(), "[[models.good.variants]]", "size = -1", "size = 1e400", "kinds = [[[]]]", "shape = 3"]
+    pieces += ["[models.good.shape]", "heads = [1, true]", "windowed = 7", "[models.good.variants]", "x = 1979-05-27"]
+    pieces += [
+        '"a.b" = { c = 1 }',
+        "[publishers]",
+        "y = 1",
+        "\ud7ff",
+        "[models.'x y']",
+        "hidden = 1",
+        "aliases = ['A B']",
+    ]
+    checked = 0  # whole files, of which single entries were looked at
+    for _ in range(200):
+        text = "\n".join(rng.sample(pieces, k=rng.randrange(8)))
+        catalog = with_own(home, text)
+        assert len(catalog.models) > 190
+        assert all(str(problem) for problem in catalog.problems)
+        checked += any("valid TOML" not in problem.what for problem in catalog.problems)
+    assert checked > 50
 
 
 def test_texts_of_the_users_are_cleaned(home: Paths) -> None:
