@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 
-MODULES = ("benchmarks.engine", "benchmarks.threads", "benchmarks.screen", "benchmarks.ui")
+MODULES = ("benchmarks.engine", "benchmarks.threads", "benchmarks.screen", "benchmarks.ui", "benchmarks.catalog")
 
 
 def main() -> int:

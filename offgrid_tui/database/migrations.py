@@ -141,30 +141,33 @@ MIGRATIONS: tuple[Migration, ...] = (
         "hub",
         """
         CREATE TABLE hub_models (               -- repositories as they were last seen; nobody's in particular
-            repository TEXT PRIMARY KEY,        -- organisation/name
-            author     TEXT NOT NULL,           -- in lower case
-            words      TEXT NOT NULL UNIQUE,    -- the repository in lower case
-            seen       REAL NOT NULL,           -- Unix seconds
-            revision   TEXT,
-            sized      INTEGER NOT NULL,        -- whether the sizes of its files are known
-            downloads  INTEGER NOT NULL,
-            likes      INTEGER NOT NULL,
-            trending   INTEGER NOT NULL,
-            updated    REAL NOT NULL,           -- Unix seconds
-            model      TEXT NOT NULL CHECK (json_valid(model))
+            id            INTEGER PRIMARY KEY,
+            repository    TEXT NOT NULL,        -- organisation/name
+            words         TEXT NOT NULL UNIQUE, -- the same in lower case
+            author        TEXT NOT NULL,        -- the organisation in lower case
+            seen          REAL NOT NULL,        -- Unix seconds
+            revision      TEXT,
+            sized         INTEGER NOT NULL,     -- whether the sizes of its files are known
+            downloads     INTEGER NOT NULL,
+            likes         INTEGER NOT NULL,
+            trending      INTEGER NOT NULL,
+            updated       REAL NOT NULL,        -- Unix seconds
+            quantisations TEXT NOT NULL,        -- each between spaces
+            smallest      INTEGER               -- bytes of the smallest variant, estimated where nobody told any
         ) STRICT;
-        CREATE INDEX hub_models_by_downloads ON hub_models (downloads DESC, repository);
-        CREATE INDEX hub_models_by_likes ON hub_models (likes DESC, repository);
-        CREATE INDEX hub_models_by_trending ON hub_models (trending DESC, repository);
-        CREATE INDEX hub_models_by_update ON hub_models (updated DESC, repository);
         CREATE INDEX hub_models_by_age ON hub_models (seen);
 
+        CREATE TABLE hub_texts (                -- apart, so that looking through all repositories reads little
+            id    INTEGER PRIMARY KEY REFERENCES hub_models (id) ON DELETE CASCADE,
+            model TEXT NOT NULL CHECK (json_valid(model))
+        ) STRICT;
+
         CREATE TABLE hub_variants (
-            repository   TEXT NOT NULL REFERENCES hub_models (repository) ON DELETE CASCADE,
+            id           INTEGER NOT NULL REFERENCES hub_models (id) ON DELETE CASCADE,
             position     INTEGER NOT NULL,
             quantisation TEXT NOT NULL,
             size         INTEGER,               -- bytes; estimated from the parameters where nobody told it
-            PRIMARY KEY (repository, position)
+            PRIMARY KEY (id, position)
         ) STRICT, WITHOUT ROWID;
 
         CREATE TABLE hub_searches (             -- what was asked, and in which order the hub answered

@@ -98,17 +98,17 @@ VERSIONS = (
     ),
     Version(
         """
-        INSERT INTO hub_models (repository, author, words, seen, sized, downloads, likes, trending, updated, model)
-            VALUES ('Org/M-GGUF', 'org', 'org/m-gguf', 9.5, 1, 7, 3, 1, 8.5, '{"id":"org--m-gguf"}');
-        INSERT INTO hub_variants (repository, position, quantisation, size) VALUES ('Org/M-GGUF', 0, 'Q4_K_M', 42);
+        INSERT INTO hub_models (id, repository, author, words, seen, sized, downloads, likes, trending, updated,
+                quantisations, smallest)
+            VALUES (1, 'Org/M-GGUF', 'org', 'org/m-gguf', 9.5, 1, 7, 3, 1, 8.5, ' Q4_K_M ', 42);
+        INSERT INTO hub_texts (id, model) VALUES (1, '{"id":"org--m-gguf"}');
+        INSERT INTO hub_variants (id, position, quantisation, size) VALUES (1, 0, 'Q4_K_M', 42);
         INSERT INTO hub_searches (search, seen, more, repositories) VALUES ('["m"]', 9.5, 0, '["Org/M-GGUF"]');
         """,
         (
-            (
-                "SELECT repository, seen, downloads, model FROM hub_models",
-                [("Org/M-GGUF", 9.5, 7, '{"id":"org--m-gguf"}')],
-            ),
-            ("SELECT repository, quantisation, size FROM hub_variants", [("Org/M-GGUF", "Q4_K_M", 42)]),
+            ("SELECT repository, seen, downloads, smallest FROM hub_models", [("Org/M-GGUF", 9.5, 7, 42)]),
+            ("SELECT id, model FROM hub_texts", [(1, '{"id":"org--m-gguf"}')]),
+            ("SELECT id, quantisation, size FROM hub_variants", [(1, "Q4_K_M", 42)]),
             ("SELECT owner, search, repositories FROM hub_searches", [("local", '["m"]', '["Org/M-GGUF"]')]),
         ),
     ),
@@ -229,12 +229,7 @@ def test_every_table_of_a_person_has_an_owner(path: Path) -> None:
             for column in _query(database, f"PRAGMA table_info({table})")
         )
     }
-    noted = {
-        "changes",
-        "migrations",
-        "sqlite_sequence",
-        "hub_models",
-        "hub_variants",
-    }  # what the program notes for itself
+    # What the program notes for itself: about itself, and what a hub told.
+    noted = {"changes", "migrations", "sqlite_sequence", "hub_models", "hub_texts", "hub_variants"}
     assert tables - with_owner == noted
     database.close_now()

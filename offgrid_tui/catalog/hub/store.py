@@ -1,7 +1,8 @@
 """What was seen on the hub, in SQLite. Every function gets the connection of the transaction.
 
-A row of `hub_models` is a repository as it was last listed; `hub_variants` holds what a search filters by. A search's
-own answer (`hub_searches`) is the order that the hub gave. Nothing here is made up: without an answer there is no row.
+A row of `hub_models` is a repository as it was last listed, with what a search filters and sorts by; `hub_texts` holds
+all that was said of it. `hub_searches` holds the order in which the hub answered a search. Nothing here is made up:
+without an answer there is no row.
 """
 
 from __future__ import annotations
@@ -32,44 +33,48 @@ def keep(conn: apsw.Connection, rows: Iterable[Row]) -> None:
     """
     for row in rows:
         model = row.model
-        repository, commit = model.variants[0].repository, model.variants[0].revision
+        words, commit = model.variants[0].repository.lower(), model.variants[0].revision
         sized = all(variant.size is not None for variant in model.variants)
-        held = conn.execute("SELECT revision, sized, model FROM hub_models WHERE repository = ?", (repository,)).get
+        held = conn.execute(
+            "SELECT revision, sized, model FROM hub_models JOIN hub_texts USING (id) WHERE words = ?", (words,)
+        ).get
         text = encode(model)
         if not sized and held is not None and held[1] and held[0] == commit:
             text, sized = _with_files_of(text, held[2]), True
-        _put(conn, row, repository, text, sized)
+        _put(conn, row, text, sized)
     _trim(conn)
 
 
-def _put(conn: apsw.Connection, row: Row, repository: str, text: str, sized: bool) -> None:
-    model = row.model
-    conn.execute(
-        "INSERT OR REPLACE INTO hub_models"
-        " (repository, author, words, seen, revision, sized, downloads, likes, trending, updated, model)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            repository,
-            repository.partition("/")[0].lower(),
-            repository.lower(),
-            model.seen,
-            model.variants[0].revision,
-            sized,
-            model.downloads or 0,
-            model.likes or 0,
-            row.trending,
-            model.updated or 0.0,
-            text,
-        ),
-    )
-    conn.execute("DELETE FROM hub_variants WHERE repository = ?", (repository,))
-    variants = json.loads(text)["variants"]
+def _put(conn: apsw.Connection, row: Row, text: str, sized: bool) -> None:
+    model, repository = row.model, row.model.variants[0].repository
+    variants = [
+        (quantisation, _size(files) or rough_size(model.parameters, quantisation))
+        for quantisation, _, _, files in json.loads(text)["variants"]
+    ]
+    values = {
+        "repository": repository,
+        "words": repository.lower(),
+        "author": repository.partition("/")[0].lower(),
+        "seen": model.seen,
+        "revision": model.variants[0].revision,
+        "sized": sized,
+        "downloads": model.downloads or 0,
+        "likes": model.likes or 0,
+        "trending": row.trending,
+        "updated": model.updated or 0.0,
+        "quantisations": f" {' '.join(dict.fromkeys(quantisation for quantisation, _ in variants))} ",
+        "smallest": min((size for _, size in variants if size is not None), default=None),
+    }
+    id = conn.execute(
+        f"INSERT INTO hub_models ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})"
+        f" ON CONFLICT (words) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in values)} RETURNING id",
+        values,
+    ).get
+    conn.execute("INSERT OR REPLACE INTO hub_texts (id, model) VALUES (?, ?)", (id, text))
+    conn.execute("DELETE FROM hub_variants WHERE id = ?", (id,))
     conn.executemany(
-        "INSERT INTO hub_variants (repository, position, quantisation, size) VALUES (?, ?, ?, ?)",
-        [
-            (repository, position, quantisation, _size(files) or rough_size(model.parameters, quantisation))
-            for position, (quantisation, _, _, files) in enumerate(variants)
-        ],
+        "INSERT INTO hub_variants (id, position, quantisation, size) VALUES (?, ?, ?, ?)",
+        [(id, position, *variant) for position, variant in enumerate(variants)],
     )
 
 
@@ -81,7 +86,8 @@ def forget(conn: apsw.Connection, repository: str) -> None:
 def one(conn: apsw.Connection, repository: str, publishers: Publishers) -> tuple[CatalogModel, bool] | None:
     """The repository as it was last seen, and whether its files' sizes were."""
     row = conn.execute(
-        "SELECT repository, model, seen, sized FROM hub_models WHERE words = ?", (repository.lower(),)
+        "SELECT repository, model, seen, sized FROM hub_models JOIN hub_texts USING (id) WHERE words = ?",
+        (repository.lower(),),
     ).get
     return None if row is None else (decode(row[0], row[1], row[2], publishers), bool(row[3]))
 
@@ -93,7 +99,7 @@ def keep_search(conn: apsw.Connection, search: Search, repositories: Iterable[st
         (_key(search), seen, more, json.dumps(list(repositories))),
     )
     conn.execute(
-        "DELETE FROM hub_searches WHERE rowid NOT IN (SELECT rowid FROM hub_searches ORDER BY seen DESC LIMIT ?)",
+        "DELETE FROM hub_searches WHERE id NOT IN (SELECT id FROM hub_searches ORDER BY seen DESC LIMIT ?)",
         (_SEARCHES,),
     )
 
@@ -119,36 +125,50 @@ def seen_before(conn: apsw.Connection, search: Search, publishers: Publishers) -
     Sizes that nobody told are estimated from the parameters for the comparison; where that can't be done either, a
     variant does not fit a size that was asked for.
     """
-    where: list[str] = ["1"]
-    values: list[Any] = []
-    for word in search.text.lower().split():
-        where.append("instr(words, ?)")
-        values.append(word)
-    if search.author:
-        where.append("author = ?")
-        values.append(search.author.strip().lower())
-    if search.quantisation or search.max_size is not None:
-        inner = ["v.repository = hub_models.repository"]
-        if search.quantisation:
-            inner.append("v.quantisation IN (?, ?)")
-            values += spellings(search.quantisation)
-        if search.max_size is not None:
-            inner.append("v.size <= ?")
-            values.append(search.max_size)
-        where.append(f"EXISTS (SELECT 1 FROM hub_variants v WHERE {' AND '.join(inner)})")
+    where, values = _conditions(search)
+    by = _ORDER[search.sort]
     rows = conn.execute(
-        f"SELECT repository, model, seen FROM hub_models WHERE {' AND '.join(where)}"
-        f" ORDER BY {_ORDER[search.sort]} DESC, repository LIMIT ? OFFSET ?",
+        f"SELECT repository, model, seen FROM (SELECT id, repository, seen, {by} FROM hub_models WHERE {where}"
+        f" ORDER BY {by} DESC, repository LIMIT ? OFFSET ?) JOIN hub_texts USING (id) ORDER BY {by} DESC, repository",
         (*values, search.limit + 1, (search.page - 1) * search.limit),
     ).fetchall()
     models = [decode(str(name), str(text), float(seen or 0), publishers) for name, text, seen in rows[: search.limit]]
     return models, len(rows) > search.limit
 
 
+def _conditions(search: Search) -> tuple[str, list[Any]]:
+    """What a repository has to be, the cheap first; only where a quantisation *and* a size are asked for have the
+    variants to be looked at."""
+    where, values = ["1"], list[Any]()
+    for word in search.text.lower().split():
+        where.append("instr(words, ?)")
+        values.append(word)
+    if search.author:
+        where.append("author = ?")
+        values.append(search.author.strip().lower())
+    if search.max_size is not None:
+        where.append("smallest <= ?")
+        values.append(search.max_size)
+    if search.quantisation:
+        names = spellings(search.quantisation)
+        where.append("(instr(quantisations, ?) OR instr(quantisations, ?))")
+        values += [f" {name} " for name in names]
+        if search.max_size is not None:
+            where.append(
+                "EXISTS (SELECT 1 FROM hub_variants v"
+                " WHERE v.id = hub_models.id AND v.quantisation IN (?, ?) AND v.size <= ?)"
+            )
+            values += [*names, search.max_size]
+    return " AND ".join(where), values
+
+
 def everything(conn: apsw.Connection, publishers: Publishers, most: int = MOST) -> tuple[CatalogModel, ...]:
     """All that was seen, the most downloaded first: for lists that hold catalogs and the hub's together."""
-    rows = conn.execute("SELECT repository, model, seen FROM hub_models ORDER BY downloads DESC LIMIT ?", (most,))
-    return tuple(decode(repository, text, seen, publishers) for repository, text, seen in rows)
+    rows = conn.execute(
+        "SELECT repository, model, seen FROM hub_models JOIN hub_texts USING (id) ORDER BY downloads DESC LIMIT ?",
+        (most,),
+    )
+    return tuple(decode(str(name), str(text), float(seen or 0), publishers) for name, text, seen in rows)
 
 
 def count(conn: apsw.Connection) -> int:
@@ -159,7 +179,7 @@ def _trim(conn: apsw.Connection) -> None:
     over = count(conn) - MOST
     if over > 0:
         conn.execute(
-            "DELETE FROM hub_models WHERE repository IN (SELECT repository FROM hub_models ORDER BY seen LIMIT ?)",
+            "DELETE FROM hub_models WHERE id IN (SELECT id FROM hub_models ORDER BY seen LIMIT ?)",
             (over,),
         )
 
