@@ -99,6 +99,7 @@ class ScriptedProvider:
         self._gates: list[Gate] = []
         self._loaded: set[str] = set()
         self.requests: list[Generate] = []
+        self.loads: list[Load] = []
         self.cancelled: list[str] = []  # ids of requests whose answer was broken off from outside
         self.closed = False
 
@@ -109,6 +110,7 @@ class ScriptedProvider:
         return gate
 
     async def load(self, request: Load) -> AsyncIterator[Event]:
+        self.loads.append(request)
         script = self._next(None)
         async for event in self._load(request, script):
             yield event

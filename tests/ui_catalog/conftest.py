@@ -6,6 +6,7 @@ import pytest
 
 from offgrid_tui.fit.service import FitService
 from offgrid_tui.hardware.model import Cpu, Hardware, Memory
+from offgrid_tui.ui import speeds
 
 GIB = 2**30
 MACHINE = Hardware(
@@ -21,6 +22,7 @@ MACHINE = Hardware(
 
 @pytest.fixture(autouse=True)
 def _one_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speeds, "memory_bandwidth", lambda cache, hardware: 40e9)
     snapshot = FitService.snapshot
     monkeypatch.setattr(
         FitService, "snapshot", lambda self, taken=None, hardware=None: snapshot(self, taken, hardware or MACHINE)

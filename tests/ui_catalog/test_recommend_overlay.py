@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from offgrid_tui.system.paths import Paths
-from offgrid_tui.ui.catalog import recommending
 from offgrid_tui.ui.catalog.recommending import Recommendations
 from offgrid_tui.ui.widgets.table import Table
 from tests.ui.readable import assert_readable
 from tests.ui_catalog.catalog_desk import open_catalog
-
-
-@pytest.fixture(autouse=True)
-def _bandwidth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recommending, "memory_bandwidth", lambda cache, hardware: 40e9)
 
 
 async def test_every_role_has_its_three(home: Paths) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -83,7 +84,8 @@ class ActingScreen(FrameScreen):
     async def sheet(self, row: ModelRow) -> Sheet:
         """All about `row`."""
         try:
-            found = sheet_of(await self.app.workstation.models.details(row.key))
+            details = await self.app.workstation.models.details(row.key)
+            found = await asyncio.to_thread(sheet_of, details, self.app.speeds)
         except OffGridError:  # it went away in this moment
             found = Sheet(row)
         self._sheets[row.key] = found

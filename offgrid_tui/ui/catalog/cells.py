@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.content import Content
 
-from offgrid_tui.catalog.model import Tier
+from offgrid_tui.catalog.model import Proof, Tier
 from offgrid_tui.fit.model import WORDS, Level, Verdict
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.foundation.units import NO_VALUE, bytes_text, parameters, rate
@@ -20,7 +20,7 @@ COLUMNS = (
     Column("size", "Size", 7, right=True, rank=2),
     Column("needs", "Needs", 7, right=True),
     Column("fits", "Fits", 9),
-    Column("trust", "Trust", 9, rank=4),
+    Column("trust", "Trust", 10, rank=4),
     Column("here", "Here", 9),
 )
 
@@ -51,7 +51,7 @@ def cells(row: ModelRow) -> dict[str, Content]:
         "size": _figure(bytes_text(row.size)),
         "needs": _figure(needs_text(row.needs, row.needs_from)),
         "fits": fits(row.verdict),
-        "trust": Content.styled(trust_text(row.trust), "$muted"),
+        "trust": _trust(row),
         "here": here(row),
     }
 
@@ -78,6 +78,14 @@ def fits(verdict: Verdict | None) -> Content:
         return Content.styled(NO_VALUE, "$muted")
     words = WORDS[verdict.level]
     return Content.styled(f"{words.mark} {words.word}", LEVEL_COLORS[verdict.level])
+
+
+def _trust(row: ModelRow) -> Content:
+    """Who vouches for it; or that nobody can prove what would arrive."""
+    variant = row.variant
+    if row.installed is None and variant is not None and variant.proof is Proof.UNVERIFIED:
+        return Content.styled("unverified", "$warn")
+    return Content.styled(trust_text(row.trust), "$muted")
 
 
 def trust_text(trust: str) -> str:

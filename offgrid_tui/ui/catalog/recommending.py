@@ -14,12 +14,9 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from offgrid_tui.fit.speed import SpeedEstimator
 from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.foundation.text import clean, clean_line
 from offgrid_tui.foundation.units import bytes_text
-from offgrid_tui.hardware.bandwidth import memory_bandwidth
-from offgrid_tui.hardware.probe import probe
 from offgrid_tui.models.recommended import Pick, recommended
 from offgrid_tui.ui.catalog.cells import fits, speed_text
 from offgrid_tui.ui.overlays.keys_line import keys_line
@@ -77,14 +74,11 @@ class Recommendations(ModalScreen[str | None]):
             self._table.show(len(picks))
 
     async def _recommended(self) -> Sequence[Pick]:
-        models, paths = self.app.workstation.models, self.app.paths
+        models, speeds = self.app.workstation.models, self.app.speeds
         await models.ready()
         rows = models.rows()
 
-        def work() -> Sequence[Pick]:
-            return recommended(rows, SpeedEstimator(memory_bandwidth(paths.cache, probe())))
-
-        return await asyncio.to_thread(work)
+        return await asyncio.to_thread(lambda: recommended(rows, speeds.estimator()))
 
     @property
     def picks(self) -> Sequence[Pick]:

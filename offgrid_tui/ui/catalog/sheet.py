@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 
@@ -20,6 +21,9 @@ NEEDS_FROM = {
     "shape": "the numbers of its architecture",
     "size": "the size of the file alone: rough",
 }
+
+if TYPE_CHECKING:
+    from offgrid_tui.ui.speeds import MachineSpeeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class Widths:
 
 
 WIDE = Widths(11, (8, 14, 13), 11, words=True)
-NARROW = Widths(10, (7, 9, 9), 10, words=False)
+NARROW = Widths(10, (7, 9, 10), 10, words=False)
 
 
 def variants_head(context: int | None, widths: Widths) -> Content:
@@ -185,17 +189,18 @@ def facts_table(row: ModelRow, line: VariantLine | None, context: int | None) ->
     return rows
 
 
-def sheet_of(details: ModelDetails) -> Sheet:
-    """What the service tells, as it is shown: sizes that are the same come in the order of the source."""
+def sheet_of(details: ModelDetails, speeds: MachineSpeeds) -> Sheet:
+    """What the service tells, as it is shown: smallest first. Blocking: speeds may have to be measured."""
+    shape = details.model.shape if details.model else None
     lines = tuple(
         VariantLine(
             variant=one.variant,
             quantisation=_quantisation(details, one),
-            size=one.installed.size if one.installed else one.variant.size if one.variant else None,
+            size=_size(one),
             needs=one.fit.verdict.needs if one.fit else None,
             needs_from=one.fit.source.value if one.fit else "",
             verdict=one.fit.verdict if one.fit else None,
-            speed=one.speed,
+            speed=one.speed or speeds.of_file(_size(one), shape),
             here=one.installed is not None,
             recommended=is_recommended(details, one),
         )
@@ -204,6 +209,10 @@ def sheet_of(details: ModelDetails) -> Sheet:
     contexts = [one.fit.use.context for one in details.variants if one.fit is not None]
     ordered = tuple(sorted(lines, key=lambda line: line.size if line.size is not None else -1))
     return Sheet(details.row, ordered, contexts[0] if contexts else None)
+
+
+def _size(one: VariantDetails) -> int | None:
+    return one.installed.size if one.installed else one.variant.size if one.variant else None
 
 
 def is_recommended(details: ModelDetails, one: VariantDetails) -> bool:
