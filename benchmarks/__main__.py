@@ -8,7 +8,14 @@ import signal
 import subprocess
 import sys
 
-MODULES = ("benchmarks.engine", "benchmarks.threads", "benchmarks.screen", "benchmarks.ui", "benchmarks.catalog")
+MODULES = (
+    "benchmarks.engine",
+    "benchmarks.threads",
+    "benchmarks.screen",
+    "benchmarks.ui",
+    "benchmarks.catalog_table",
+    "benchmarks.catalog",
+)
 
 
 def main() -> int:
