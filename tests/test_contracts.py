@@ -38,6 +38,13 @@ def test_a_quick_command_loads_nothing_heavy(words: list[str]) -> None:
     loaded = loaded_by(*words)
     assert "offgrid_tui" in loaded
     assert not loaded & {"textual", "rich", "huggingface_hub", "llama_cpp", "numpy", "psutil", "apsw", "jinja2"}
+    assert not loaded & {"httpx2", "httpcore2"}
+
+
+def test_the_workstation_loads_no_http_before_somebody_asks() -> None:
+    code = "import sys, offgrid_tui.workstation; print(*{m.split('.')[0] for m in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"httpx2", "huggingface_hub", "textual", "llama_cpp"}
 
 
 @pytest.mark.parametrize("package", sorted(p.parent.name for p in ROOT.glob("offgrid_tui/*/__init__.py")))

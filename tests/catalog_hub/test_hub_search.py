@@ -179,6 +179,24 @@ async def test_a_hub_that_misbehaves(hub: LoopbackHub, service: Make, fault: Fau
     assert len(hub.requests) == 2  # the library's own retries are not made
 
 
+async def test_a_hub_that_wants_rest_gets_it(hub: LoopbackHub, service: Make) -> None:
+    _fill(hub)
+    hub.misbehave(Fault.RATE_LIMIT, times=1, wait=200)
+    one = service()
+    for text in ("small", "coder", "large"):
+        problem = (await one.search(Search(text))).problem
+        assert isinstance(problem, TooManyRequests) and problem.wait is not None and 190 < problem.wait <= 200
+    assert len(hub.requests) == 1
+    assert (await service().search(Search("small"))).problem is None
+
+
+async def test_everything_for_the_one_list(hub: LoopbackHub, service: Make) -> None:
+    _fill(hub)
+    one = service()
+    found = await one.search(Search())
+    assert await one.everything() == found.models
+
+
 async def test_nobody_there(hub: LoopbackHub, service: Make) -> None:
     with LoopbackHub() as gone:
         url = gone.url

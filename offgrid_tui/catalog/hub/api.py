@@ -39,10 +39,10 @@ _SORTS: dict[Sort, Literal["downloads", "likes", "trending_score", "last_modifie
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A listed repository. `trending` as the hub scores it: it is not for showing."""
+    """A listed repository. `trending` as the hub scores it, where it says so: it is not for showing."""
 
     model: CatalogModel
-    trending: int
+    trending: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Whole:
     """A repository with all its files."""
 
     model: CatalogModel
-    trending: int
+    trending: int | None
     commit: str
     refused: tuple[str, ...]
 

@@ -14,6 +14,7 @@ from offgrid_tui.catalog import fields
 from offgrid_tui.catalog.credibility import Credibility
 from offgrid_tui.catalog.fields import BadEntry
 from offgrid_tui.catalog.model import CatalogFile, Proof, Role, Variant
+from offgrid_tui.fit.quantisation import GUIDE
 from offgrid_tui.foundation.text import clean_line
 
 MOST_FILES = 20_000  # of a repository; what is behind is left out
@@ -29,12 +30,12 @@ _QUANTISATION = re.compile(
 )
 _PROJECTORS = ("F16", "BF16", "Q8_0", "F32", "")  # which one is taken where there are several: exact and not too large
 
-# Bits for each parameter of a whole file, as llama.cpp's tools/quantize/README.md and files of 7-9B models have them.
-_BITS: Mapping[str, float] = {
-    "F32": 32.0, "F16": 16.0, "BF16": 16.0, "Q8_0": 8.5, "Q6_K": 6.6, "Q5_K_M": 5.7, "Q5_K_S": 5.6, "Q5_1": 6.0,
-    "Q5_0": 5.6, "Q4_K_M": 4.9, "Q4_K_S": 4.7, "Q4_1": 5.1, "Q4_0": 4.7, "IQ4_NL": 4.7, "IQ4_XS": 4.5, "MXFP4": 4.4,
-    "NVFP4": 4.6, "Q3_K_L": 4.3, "Q3_K_M": 4.0, "Q3_K_S": 3.7, "IQ3_M": 3.8, "IQ3_S": 3.7, "IQ3_XS": 3.5,
-    "IQ3_XXS": 3.3, "Q2_K": 3.2, "Q2_K_S": 3.0, "IQ2_M": 2.9, "IQ2_S": 2.8, "IQ2_XS": 2.6, "IQ2_XXS": 2.4,
+# Bits for each parameter of a whole file, beside those of the guide: as llama.cpp's tools/quantize/README.md and files
+# of 7-9B models have them.
+_BITS: Mapping[str, float] = {one.name: one.bits for one in GUIDE} | {
+    "F32": 32.0, "BF16": 16.0, "Q5_K_S": 5.6, "Q5_1": 6.0, "Q5_0": 5.6, "Q4_K_S": 4.7, "Q4_1": 5.1, "IQ4_NL": 4.7,
+    "IQ4_XS": 4.5, "MXFP4": 4.4, "NVFP4": 4.6, "Q3_K_L": 4.3, "Q3_K_S": 3.7, "IQ3_M": 3.8, "IQ3_S": 3.7,
+    "IQ3_XS": 3.5, "IQ3_XXS": 3.3, "Q2_K_S": 3.0, "IQ2_M": 2.9, "IQ2_S": 2.8, "IQ2_XS": 2.6, "IQ2_XXS": 2.4,
     "IQ1_M": 2.2, "IQ1_S": 2.0, "TQ2_0": 2.3, "TQ1_0": 2.0,
 }  # fmt: skip
 

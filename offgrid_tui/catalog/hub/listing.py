@@ -83,8 +83,9 @@ def commit_of(info: ModelInfo) -> str | None:
     return info.sha if isinstance(info.sha, str) and _COMMIT.fullmatch(info.sha) else None
 
 
-def trending_of(info: ModelInfo) -> int:
-    return _count(info.trending_score) or 0
+def trending_of(info: ModelInfo) -> int | None:
+    """As the hub scores it; None where it does not say."""
+    return _count(info.trending_score)
 
 
 def id_of(repository: str) -> str:

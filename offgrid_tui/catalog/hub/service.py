@@ -24,7 +24,7 @@ from offgrid_tui.foundation.errors import NotFoundError, OffGridError, UsageErro
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.gguf.remote import RemoteError, RemoteSource, read_remote
 from offgrid_tui.network.access import NetworkAccess
-from offgrid_tui.network.errors import TooSlow
+from offgrid_tui.network.errors import TooManyRequests, TooSlow
 
 if TYPE_CHECKING:
     from offgrid_tui.gguf.header import Header
@@ -37,6 +37,7 @@ SCAN = 1000  # repositories looked at for one search, at most: a page of the hub
 _LEAST_SCAN = 200  # where a quantisation or a size is asked for, of which the hub knows nothing
 _GRACE = 1.0  # seconds beyond a call's own time, after which its thread is given up
 _HEADER_SECONDS = 4.0  # times the deadline: a header is a few requests
+_LONGEST_REST = 900.0  # seconds that a hub is left alone when it asks for it; its own window has 300
 _CHUNK = 100  # rows written in one transaction
 
 
@@ -62,6 +63,7 @@ class HubService:
         self._access = access
         self._publishers = cache(publishers)
         self._clock = clock or SystemClock()
+        self._rest_until = 0.0  # on the monotonic clock: the hub wants to be left alone until then
         self._running: dict[Hashable, asyncio.Task[Any]] = {}
 
     async def close(self) -> None:
@@ -141,7 +143,8 @@ class HubService:
 
     async def everything(self) -> tuple[CatalogModel, ...]:
         """All that was ever seen, most downloaded first: for the one list of all models."""
-        return await self._database.read(lambda conn: store.everything(conn, self._publishers()))
+        rows = await self._database.read(store.everything)
+        return await asyncio.to_thread(store.decoded, rows, self._publishers)  # seconds, where there are 50,000
 
     # ── one repository ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -244,6 +247,7 @@ class HubService:
         """
         if not variant.weights:
             raise FileMissing(variant.repository, "with weights")
+        self._access.require_hub("read the header of a model")
         try:
             return await self.header_at(self.address(variant))
         except RemoteError as error:
@@ -280,10 +284,18 @@ class HubService:
         seconds = self._access.deadline if seconds is None else seconds
         access = self._access
 
+        if (rest := self._rest_until - self._clock.monotonic()) > 0:
+            raise TooManyRequests(access.hub_host, rest)
+
         def ask() -> T:  # the bounds are made here: that loads the HTTP library, which must not hold up the loop
             return question(access.bounds(purpose, seconds=seconds, largest=largest))
 
-        return await access.calls.run(ask, seconds + _GRACE, lambda: TooSlow(access.hub_host, seconds))
+        try:
+            return await access.calls.run(ask, seconds + _GRACE, lambda: TooSlow(access.hub_host, seconds))
+        except TooManyRequests as error:
+            if error.host == access.hub_host:
+                self._rest_until = self._clock.monotonic() + min(error.wait or 0.0, _LONGEST_REST)
+            raise
 
     async def _keep(self, rows: list[api.Row]) -> None:
         for start in range(0, len(rows), _CHUNK):

@@ -8,7 +8,7 @@ without an answer there is no row.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from offgrid_tui.catalog.credibility import Publishers
@@ -36,17 +36,20 @@ def keep(conn: apsw.Connection, rows: Iterable[Row]) -> None:
         words, commit = model.variants[0].repository.lower(), model.variants[0].revision
         sized = all(variant.size is not None for variant in model.variants)
         held = conn.execute(
-            "SELECT revision, sized, model FROM hub_models JOIN hub_texts USING (id) WHERE words = ?", (words,)
+            "SELECT revision, sized, trending, model FROM hub_models JOIN hub_texts USING (id) WHERE words = ?",
+            (words,),
         ).get
-        text = encode(model)
+        text, trending = encode(model), row.trending
+        if held is not None and trending is None:
+            trending = held[2]
         if not sized and held is not None and held[1] and held[0] == commit:
-            text, sized = _with_files_of(text, held[2]), True
-        _put(conn, row, text, sized)
+            text, sized = _with_files_of(text, held[3]), True
+        _put(conn, model, text, sized, trending or 0)
     _trim(conn)
 
 
-def _put(conn: apsw.Connection, row: Row, text: str, sized: bool) -> None:
-    model, repository = row.model, row.model.variants[0].repository
+def _put(conn: apsw.Connection, model: CatalogModel, text: str, sized: bool, trending: int) -> None:
+    repository = model.variants[0].repository
     variants = [
         (quantisation, _size(files) or rough_size(model.parameters, quantisation))
         for quantisation, _, _, files in json.loads(text)["variants"]
@@ -60,7 +63,7 @@ def _put(conn: apsw.Connection, row: Row, text: str, sized: bool) -> None:
         "sized": sized,
         "downloads": model.downloads or 0,
         "likes": model.likes or 0,
-        "trending": row.trending,
+        "trending": trending,
         "updated": model.updated or 0.0,
         "quantisations": f" {' '.join(dict.fromkeys(quantisation for quantisation, _ in variants))} ",
         "smallest": min((size for _, size in variants if size is not None), default=None),
@@ -162,13 +165,22 @@ def _conditions(search: Search) -> tuple[str, list[Any]]:
     return " AND ".join(where), values
 
 
-def everything(conn: apsw.Connection, publishers: Publishers, most: int = MOST) -> tuple[CatalogModel, ...]:
-    """All that was seen, the most downloaded first: for lists that hold catalogs and the hub's together."""
+Raw = list[tuple[str, str, float]]  # repository, what was said of it, when
+
+
+def everything(conn: apsw.Connection, most: int = MOST) -> Raw:
+    """All that was seen, the most downloaded first; for `decoded`."""
     rows = conn.execute(
         "SELECT repository, model, seen FROM hub_models JOIN hub_texts USING (id) ORDER BY downloads DESC LIMIT ?",
         (most,),
     )
-    return tuple(decode(str(name), str(text), float(seen or 0), publishers) for name, text, seen in rows)
+    return [(str(name), str(text), float(seen or 0)) for name, text, seen in rows]
+
+
+def decoded(rows: Raw, publishers: Callable[[], Publishers]) -> tuple[CatalogModel, ...]:
+    """`rows` as models: some 50 µs each, so not in the database's thread."""
+    known = publishers()
+    return tuple(decode(name, text, seen, known) for name, text, seen in rows)
 
 
 def count(conn: apsw.Connection) -> int:
