@@ -17,7 +17,7 @@ from offgrid_tui.gguf.header import Header
 from offgrid_tui.gguf.reader import MAX_LAYERS, parse_header
 from offgrid_tui.gguf.source import MemorySource
 
-ROUNDS = 3000
+ROUNDS = 5000
 HOSTILE = [0, 1, 7, 31, 255, 2**15, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 2**62, 2**63, 2**64 - 1]
 
 
