@@ -12,7 +12,7 @@ from offgrid_tui.library.facts import facts_of
 from offgrid_tui.library.finders.model import Candidate, Store
 from offgrid_tui.library.importing import Refused, read_set
 from offgrid_tui.library.model import Check, InstalledFile, InstalledModel, Origin
-from offgrid_tui.library.names import is_text, new_id, stem_of
+from offgrid_tui.library.names import is_text, new_id, safe_name, stem_of
 from offgrid_tui.library.shelf import Shelf
 
 
@@ -66,7 +66,7 @@ def _adopt(shelf: Shelf, candidate: Candidate, so_far: Iterable[InstalledModel],
         role = "projector" if path == found.projector else "weights"
         files.append(InstalledFile(path, status.st_size, status.st_mtime, candidate.hashes.get(path), role))
     promise = shelf.promises(files[0].sha256) if files[0].sha256 else None
-    first = clean_line(stem_of(found.weights[0].name))
+    first = stem_of(safe_name(found.weights[0].name))
     base = candidate.name or (first if not first.startswith("sha256-") else header.name)
     again = next((one for one in known if one.files[0].path == files[0].path), None)  # it was broken
     taken = {one.id for one in known} | {one.id for one in so_far}

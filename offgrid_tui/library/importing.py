@@ -170,7 +170,7 @@ def _record(
     weights = len(found.weights)
     return InstalledModel(
         id=new_id(names[0], known),
-        name=clean_line(wish.name) or (promise.name if promise else "") or header.name or stem_of(clean_line(first)),
+        name=clean_line(wish.name) or (promise.name if promise else "") or header.name or stem_of(names[0]),
         origin=Origin.IMPORTED,
         files=tuple(
             InstalledFile(folder / name, size, 0.0, sha256, "weights" if number < weights else "projector")

@@ -17,11 +17,12 @@ from offgrid_tui.library.facts import facts_of
 from offgrid_tui.library.hashing import sha256_of
 from offgrid_tui.library.importing import Refused, Wish, checked, read_set
 from offgrid_tui.library.model import Check, InstalledFile, InstalledModel, Origin
-from offgrid_tui.library.names import is_text, new_id, stem_of
+from offgrid_tui.library.names import is_text, new_id, safe_name, stem_of
 from offgrid_tui.library.receipt import read_receipt
 from offgrid_tui.library.sets import FileSet, group, walk
 from offgrid_tui.library.shelf import Shelf
 from offgrid_tui.library.staging import recover
+from offgrid_tui.library.verifying import verify
 from offgrid_tui.library.work import Job
 
 
@@ -61,7 +62,7 @@ def reconcile(shelf: Shelf, job: Job, *, read: bool) -> Reconciled:
     found = Reconciled()
     with shelf.lock(timeout=0.0):
         pass  # who holds it moves files: what is seen meanwhile means nothing
-    recover(shelf)
+    found.appeared.extend(recover(shelf))
     missing_disk = shelf.folder.is_symlink() and not shelf.folder.exists()
     models = shelf.models()
     gone = []
@@ -75,7 +76,16 @@ def reconcile(shelf: Shelf, job: Job, *, read: bool) -> Reconciled:
         _note(shelf, model, look, found)
     if not missing_disk:
         _appeared(shelf, gone, job, found, read=read)
+    for model in shelf.models() if read else ():
+        if _unread(model):
+            done = verify(shelf, model, job).model
+            (found.broke if done.problem else found.changed).append(done)
     return found
+
+
+def _unread(model: InstalledModel) -> bool:
+    """Whether its bytes lie in our folder and nobody has read them yet. Adopted ones are read when somebody asks."""
+    return model.check is Check.UNKNOWN and model.origin not in (Origin.ADOPTED, Origin.BUNDLED) and not model.problem
 
 
 def _look(model: InstalledModel, job: Job, *, read: bool) -> _Look:
@@ -205,6 +215,8 @@ def _recognise(
     ):
         check, problem = Check.MISMATCH, f"{clean_line(first.name)} is not what its receipt says"
         files = [replace(file, sha256=old.sha256) for file, old in zip(files, receipt.files, strict=True)]
+    elif receipt is not None and not hashes:  # what the reading that follows has to find
+        files = [replace(file, sha256=old.sha256) for file, old in zip(files, receipt.files, strict=True)]
     place = first.parent.relative_to(shelf.folder).parts
     repository = "/".join(place[:2]) if len(place) >= 2 and place[0] != "local" else ""
     known = {model.id for model in shelf.models()}
@@ -213,7 +225,7 @@ def _recognise(
         name=(promise.name if promise else "")
         or (receipt.name if receipt else "")
         or header.name
-        or clean_line(stem_of(first.name)),
+        or stem_of(safe_name(first.name)),
         origin=receipt.origin if receipt and receipt.origin is Origin.DOWNLOADED else Origin.IMPORTED,
         files=tuple(files),
         check=check,
@@ -231,11 +243,9 @@ def _recognise(
 def needs_reading(models: tuple[InstalledModel, ...]) -> bool:
     """Whether `reconcile` would have bytes to read: something in our folder was never read, or was touched since."""
     for model in models:
-        if model.origin is Origin.BUNDLED:
-            continue
+        if _unread(model):
+            return True
         for file in model.files:
-            if file.sha256 is None and model.origin is not Origin.ADOPTED:
-                return True
             try:
                 if file.sha256 is not None and os.stat(file.path).st_mtime != file.mtime:  # noqa: PTH116
                     return True
