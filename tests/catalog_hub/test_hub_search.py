@@ -44,6 +44,7 @@ async def test_a_row_tells_what_the_hub_told(hub: LoopbackHub, service: Make, cl
     _fill(hub)
     found = await service().search(Search("4b small"))
     (model,) = found.models
+    assert model.variants[0].notes == ()
     assert (found.cached, found.more, found.problem, found.seen) == (False, False, None, clock.now)
     assert (model.id, model.name, model.source) == ("acme--small-4b-gguf", "Small-4B", Source.HUB)
     assert (model.parameters, model.context, model.family) == (4_000_000_000, 40960, "qwen3")
@@ -69,6 +70,14 @@ async def test_only_gguf_and_in_the_order_that_was_asked_for(hub: LoopbackHub, s
         offline = await service().search(Search(sort=sort), offline=True)
         assert [model.name for model in offline.models] == names
     assert all("filter=gguf" in request.path for request in hub.asked("/api/models"))
+
+
+async def test_what_to_do_about_a_gated_one(hub: LoopbackHub, service: Make) -> None:
+    _fill(hub)
+    for offline in (False, True):
+        (model,) = (await service().search(Search("coder"), offline=offline)).models
+        assert model.variants[0].gated
+        assert "https://huggingface.co/other/Small-Coder-GGUF" in model.variants[0].notes[0]
 
 
 async def test_filters(hub: LoopbackHub, service: Make) -> None:
@@ -177,6 +186,16 @@ async def test_a_hub_that_misbehaves(hub: LoopbackHub, service: Make, fault: Fau
         assert found.problem.wait == 55
         assert "55 s" in found.problem.detail
     assert len(hub.requests) == 2  # the library's own retries are not made
+
+
+async def test_a_server_that_sends_now_and_then_keeps_no_thread(hub: LoopbackHub, service: Make) -> None:
+    hub.misbehave(Fault.SLOW_HEADERS, times=1)
+    _fill(hub)
+    one = service(timeout=0.3, deadline=0.3)
+    assert isinstance((await one.search(Search("small"))).problem, TooSlow)
+    while one._access.calls.running:
+        await asyncio.sleep(0.01)
+    assert (await one.search(Search("small"))).problem is None
 
 
 async def test_a_hub_that_wants_rest_gets_it(hub: LoopbackHub, service: Make) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from offgrid_tui.catalog.credibility import Publishers
+from offgrid_tui.catalog.hub.files import gated_notes
 from offgrid_tui.catalog.model import CatalogFile, CatalogModel, Kind, Proof, Role, Source, Variant
 
 
@@ -44,6 +45,7 @@ def decode(repository: str, text: str, seen: float, publishers: Publishers) -> C
     """The model that `encode` was given. The text is ours: it was checked before it was written."""
     value: dict[str, Any] = json.loads(text)
     credibility = publishers.of(repository)
+    gated = value.get("gated", False)
     variants = tuple(
         Variant(
             quantisation=quantisation,
@@ -57,7 +59,8 @@ def decode(repository: str, text: str, seen: float, publishers: Publishers) -> C
             evidence=credibility.evidence,
             proof=Proof(proof),
             reason=reason,
-            gated=value.get("gated", False),
+            notes=gated_notes(repository) if gated else (),
+            gated=gated,
         )
         for quantisation, proof, reason, files in value["variants"]
     )

@@ -105,6 +105,11 @@ def rough_size(parameters: int | None, quantisation: str) -> int | None:
     return None if bits is None or not parameters else int(parameters * bits / 8)
 
 
+def gated_notes(repository: str) -> tuple[str, ...]:
+    """What one should know of a repository whose owner wants to be asked first."""
+    return (f"gated: accept what https://huggingface.co/{repository} asks in a browser, and set a token",)
+
+
 def safe_path(value: object) -> str:
     """`value` as a path that stays inside its repository.
 
@@ -167,6 +172,7 @@ def _variant(
         evidence=credibility.evidence,
         proof=proof,
         reason=reason,
+        notes=gated_notes(repository) if gated else (),
         gated=gated,
     )
 

@@ -291,11 +291,16 @@ class HubService:
             return question(access.bounds(purpose, seconds=seconds, largest=largest))
 
         try:
-            return await access.calls.run(ask, seconds + _GRACE, lambda: TooSlow(access.hub_host, seconds))
+            return await access.calls.run(ask, seconds + _GRACE, partial(self._late, seconds))
         except TooManyRequests as error:
             if error.host == access.hub_host:
                 self._rest_until = self._clock.monotonic() + min(error.wait or 0.0, _LONGEST_REST)
             raise
+
+    def _late(self, seconds: float) -> TooSlow:
+        # Whoever sends something now and then keeps a thread and a connection for ever, unless that is closed.
+        self._access.close()
+        return TooSlow(self._access.hub_host, seconds)
 
     async def _keep(self, rows: list[api.Row]) -> None:
         for start in range(0, len(rows), _CHUNK):
