@@ -93,6 +93,7 @@ class OffGridApp(CopyingApp):
         self.modes = (Mode("catalog", "1", "Catalog"), Mode("chat", "3", "Chat"))
         self.pulse = Pulse(model=stem(self.model) if self.model else None, guide=is_guide(self.model))
         self.heart = Heartbeat(self.pulse)
+        self.greets = False  # a first run is welcomed; set where a person sits before it
         self.opened = asyncio.Event()
         self.failure: OffGridError | None = None
         self.bridge: Bridge
@@ -140,6 +141,10 @@ class OffGridApp(CopyingApp):
         await chat.model_changed()
         self.opened.set()
         self.start(self._watch_memory())
+        if self.greets:
+            from offgrid_tui.ui.first_run import welcome
+
+            self.start(welcome(self))
         for sentence in [*map(str, self.settings.problems), *unknown_actions(self.settings.keys)]:
             self.notify(sentence, title="A setting can't be used", severity="warning", timeout=12)
 
@@ -292,6 +297,7 @@ def run(paths: Paths, settings: Settings, model: str | None) -> int:
     teach_alt()
     draw_on_stdout_without_stderr()
     app = OffGridApp(paths, settings, model)
+    app.greets = True
     app.run(mouse=settings.ui.mouse)
     if app.failure is not None:
         raise app.failure

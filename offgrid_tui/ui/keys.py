@@ -25,10 +25,11 @@ def action_ids() -> frozenset[str]:
     from offgrid_tui.ui.overlays.help import Help
     from offgrid_tui.ui.overlays.picker import Picker
     from offgrid_tui.ui.overlays.questions import AskText, Confirm
+    from offgrid_tui.ui.overlays.welcome import Welcome
 
     owners: Iterable[Any] = (
         OffGridApp, ChatScreen, Composer, ConversationList, Transcript, TurnView, AnswerTurn,
-        ActingScreen, FilterInput, FullDetails, HubSearch, Recommendations, Help, Picker, AskText, Confirm,
+        ActingScreen, FilterInput, FullDetails, HubSearch, Recommendations, Help, Picker, AskText, Confirm, Welcome,
     )  # fmt: skip
     return frozenset(b.id for owner in owners for b in owner.BINDINGS if isinstance(b, Binding) and b.id)
 

@@ -51,6 +51,7 @@ class CatalogScreen(ActingScreen):
         self._index = ModelIndex(())
         self._rows: Sequence[ModelRow] = ()
         self._reading = asyncio.Lock()
+        self._listed = asyncio.Event()  # the list was read once
 
     def compose_body(self) -> ComposeResult:
         yield FilterBar()
@@ -90,6 +91,7 @@ class CatalogScreen(ActingScreen):
             self._index = await asyncio.to_thread(lambda: ModelIndex(speeds.of_rows(rows)))
         self._sheets.clear()
         self._find(keep=True)
+        self._listed.set()
 
     def _find(self, *, keep: bool) -> None:
         """Show what is asked for. The cursor goes to the first row, or stays where it was (`keep`)."""
@@ -121,6 +123,11 @@ class CatalogScreen(ActingScreen):
         """The model under the cursor."""
         number = self._table.row if self.is_mounted else None
         return self._rows[number] if number is not None and number < len(self._rows) else None
+
+    async def show_model(self, key: str | None) -> None:
+        """Go to the row `key`, once the list was read."""
+        await self._listed.wait()
+        self._chosen_elsewhere(key)
 
     def _chosen_elsewhere(self, key: str | None) -> None:
         """Go to the row `key`, and let go of the filters where they hide it."""
