@@ -17,6 +17,7 @@ from offgrid_tui.chat.guide import is_guide, temperature
 from offgrid_tui.chat.recent import RecentModels
 from offgrid_tui.chat.service import ChatService
 from offgrid_tui.database.database import Database
+from offgrid_tui.engine.builder.find import uses_gpu
 from offgrid_tui.engine.client import EngineClient
 from offgrid_tui.engine.contract import Reasoning, Sampling
 from offgrid_tui.fit.service import FitService
@@ -99,7 +100,7 @@ class Workstation:
             parts.push_async_callback(_close, "chat", chat.close)
             await chat.start()
 
-            fit = FitService(settings)
+            fit = FitService(settings, on_gpu=uses_gpu(paths, settings))
             models = make_models(paths, database, bus, fit, engine, clock=clock)
             parts.push_async_callback(_close, "library", models.library.close)
             parts.push_async_callback(_close, "models", models.close)

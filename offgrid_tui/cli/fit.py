@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from offgrid_tui.catalog.resolver import Meaning, Resolved
 from offgrid_tui.cli.table import Column, lines, terminal_width
-from offgrid_tui.engine.build import find_engine
+from offgrid_tui.engine.builder.find import uses_gpu
 from offgrid_tui.engine.client import EngineClient
 from offgrid_tui.engine.reservations import taken_of
 from offgrid_tui.fit.model import WORDS, Fit, Level, Sibling, Snapshot, Source, Taken, Use
@@ -72,8 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _run(args: argparse.Namespace, paths: Paths, settings: Settings) -> int:
     subject = await _subject(args.name, paths, settings)
-    engine = await asyncio.to_thread(find_engine, paths, settings)
-    service = FitService(settings, on_gpu=engine is not None and engine.on_gpu)
+    service = FitService(settings, on_gpu=uses_gpu(paths, settings))
     at = service.snapshot(await host_taken(paths, settings, subject.path))
     trained = subject.header.context_trained if subject.header else subject.model.context if subject.model else None
     use = service.use(trained, context=args.context, kv_type=args.kv_type, gpu_layers=args.gpu_layers)

@@ -12,6 +12,7 @@ from offgrid_tui.catalog.load import Catalog, load_catalog
 from offgrid_tui.catalog.resolver import Resolved, Resolver
 from offgrid_tui.catalog.store import aliases
 from offgrid_tui.database.database import Database
+from offgrid_tui.engine.builder.find import uses_gpu
 from offgrid_tui.engine.client import EngineClient
 from offgrid_tui.fit.service import FitService
 from offgrid_tui.foundation.events import Bus
@@ -52,7 +53,7 @@ async def open_models(paths: Paths, settings: Settings) -> AsyncIterator[Opened]
     database = await asyncio.to_thread(Database.open, paths.database)
     engine = EngineClient(paths, settings)
     bus = Bus()
-    models = make_models(paths, database, bus, FitService(settings), engine)
+    models = make_models(paths, database, bus, FitService(settings, on_gpu=uses_gpu(paths, settings)), engine)
     try:
         await models.library.start()
         await models.start(reconcile=False)

@@ -8,6 +8,7 @@ import json
 
 from offgrid_tui.cli.fit import host_taken
 from offgrid_tui.cli.table import Column, lines, terminal_width
+from offgrid_tui.engine.builder.find import uses_gpu
 from offgrid_tui.fit.model import WORDS, Fit, Snapshot
 from offgrid_tui.fit.quantisation import GUIDE, Quantisation
 from offgrid_tui.fit.service import FitService
@@ -58,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     paths = Paths.from_environment()
     settings = load_settings(paths)
-    service = FitService(settings)
+    service = FitService(settings, on_gpu=uses_gpu(paths, settings))
     at = service.snapshot(asyncio.run(host_taken(paths, settings)))
     if args.json:
         value = {

@@ -88,6 +88,24 @@ async def test_force_loads_what_is_too_large(bench: Bench, reciter: Path) -> Non
     assert words(await bench.ask(replace(request, force=True))) == RECITATION
 
 
+async def test_what_was_loaded_anyway_once_is_not_asked_about_again(
+    bench: Bench, reciter: Path, tmp_path: Path
+) -> None:
+    """Also not after it was unloaded, and after the crash that it may have caused; another file is."""
+    bench.memory = 90 * 2**20
+    request = question(reciter, options=LoadOptions(context=8192))
+    assert await bench.code(request) is ErrorCode.TOO_LARGE
+    assert await bench.code(replace(request, force=True)) is None
+    await bench.pool.unload(None)
+    assert await bench.code(request) is None
+    os.kill(bench.pid(reciter), signal.SIGKILL)
+    await until(lambda: not bench.models)
+    assert await bench.code(request) is None
+    other = reciter_model(tmp_path, "I am another.", name="another")
+    await bench.pool.unload(None)
+    assert await bench.code(question(other, options=LoadOptions(context=8192))) is ErrorCode.TOO_LARGE
+
+
 async def test_a_context_that_nobody_chose_shrinks_to_what_fits(bench: Bench, reciter: Path) -> None:
     bench.memory = 112 * 2**20
     loaded = next(event for event in await bench.ask(question(reciter)) if isinstance(event, Loaded))

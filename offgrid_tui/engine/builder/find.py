@@ -54,6 +54,12 @@ def find_engine(paths: Paths, settings: Settings) -> EngineInfo | None:
     return max(built_engines(paths), key=lambda engine: engine.built_at or 0.0, default=None)
 
 
+def uses_gpu(paths: Paths, settings: Settings) -> bool:
+    """Whether the engine to use, if there is one, can put layers on a GPU."""
+    engine = find_engine(paths, settings)
+    return engine is not None and engine.on_gpu
+
+
 def built_engines(paths: Paths) -> list[EngineInfo]:
     """The engines that were built whole and can still be started."""
     found = []
