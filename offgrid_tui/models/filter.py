@@ -93,6 +93,7 @@ def parse(text: str) -> tuple[tuple[str, ...], tuple[Limit, ...]]:
     return tuple(words), tuple(limits)
 
 
+_FOREIGN = (Kind.SPEECH, Kind.OTHER)  # what llama.cpp does not run
 _LEVELS = {Level.SAFE: 0, Level.TIGHT: 1, None: 2, Level.OVER: 3, Level.BLOCKED: 4}
 _TRUST = {tier.value: i for i, tier in enumerate(Tier)}
 _HERE = (ModelState.ACTIVE, ModelState.INSTALLED, ModelState.BROKEN)
@@ -193,7 +194,9 @@ _IN_PLACE: dict[Place, Callable[[ModelRow], bool]] = {
 def _best(row: ModelRow) -> int:
     """One number, the best lowest: can it be had, does it fit, is it fluent, how capable is it, who vouches for it."""
     slow = row.speed is not None and row.speed.tokens < FLUENT
-    class_ = 100 * (row.state is ModelState.UNAVAILABLE) + 10 * _LEVELS[level_of(row)] + slow
+    kinds = kinds_of(row)
+    foreign = bool(kinds) and all(kind in _FOREIGN for kind in kinds)
+    class_ = 200 * (row.state is ModelState.UNAVAILABLE) + 100 * foreign + 10 * _LEVELS[level_of(row)] + slow
     capable = min(row.parameters or 0, 10**13)
     return class_ * 10**15 - capable * 10 + _TRUST.get(row.trust, 9)
 

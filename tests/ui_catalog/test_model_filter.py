@@ -62,6 +62,11 @@ def test_the_best_coding_model_that_fits_comes_first() -> None:
     assert names(kind=Kind.CODE, fits=Fits.SAFE) == ["Qwen2.5 Coder 3B", "Slow Coder 6B"]
 
 
+def test_what_the_engine_does_not_run_comes_last() -> None:
+    rows = (row("Whisper", 0.1, kinds=(Kind.SPEECH,), needs=GB), row("Huge 70B", 70.0, needs=60 * GB))
+    assert [one.name for one in ModelIndex(rows).find(Query())] == ["Huge 70B", "Whisper"]
+
+
 def test_places() -> None:
     assert names(place=Place.HERE) == ["A file of mine"]
     assert names(place=Place.FAVOURITES) == ["nomic embed"]

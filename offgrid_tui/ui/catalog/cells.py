@@ -18,7 +18,7 @@ COLUMNS = (
     Column("parameters", "Params", 6, right=True, rank=3),
     Column("quantisation", "Quant", 7),
     Column("size", "Size", 7, right=True, rank=2),
-    Column("needs", "Needs", 7, right=True),
+    Column("needs", "Needs", 8, right=True),
     Column("fits", "Fits", 9),
     Column("trust", "Trust", 10, rank=4),
     Column("here", "Here", 9),
