@@ -45,7 +45,7 @@ def estimate(header: Header, use: Use, features: tuple[str, ...] = ()) -> Estima
         output=header.vocabulary * use.slots * 4,
         program=PROGRAM + TOKEN * header.vocabulary + MERGE * header.merges,
         gpu=int(gpu_share * (header.weights + kv + recurrent)) + (compute if gpu_share else 0),
-        idle=int((1 - gpu_share) * placed.idle),
+        idle=0 if use.mlock else int((1 - gpu_share) * placed.idle),
     )
 
 

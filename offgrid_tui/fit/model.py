@@ -24,6 +24,7 @@ class Use:
     full_window: bool = False  # layers that look through a window keep all tokens nevertheless (swa_full)
     gpu_layers: int = 0  # counted from the last; one more than the layers puts the output there too
     mmap: bool = True
+    mlock: bool = False  # what is mapped stays in memory, also what is never read again
 
     @property
     def streams(self) -> int:

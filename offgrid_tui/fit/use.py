@@ -42,4 +42,5 @@ def default_use(
         flash_attention=kind not in PLAIN_TYPES if flash is None else flash,
         gpu_layers=layers,
         mmap=settings.mmap,
+        mlock=settings.mlock,
     )

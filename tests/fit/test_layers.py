@@ -203,3 +203,18 @@ def test_what_lies_on_the_gpu_does_not_count_for_the_memory() -> None:
     assert all_on_gpu.memory == all_on_gpu.output + all_on_gpu.program
     half = estimate(model, Use(context=8192, gpu_layers=14), ("AVX2",))
     assert all_on_gpu.memory < half.memory < estimate(model, Use(context=8192), ("AVX2",)).memory
+
+
+def test_what_was_copied_is_counted_once_unless_it_is_locked() -> None:
+    embedding = tensor("token_embd.weight", "F16", 512, 0)
+    matrix = tensor("blk.0.ffn_up.weight", "Q4_K", 4096, embedding.size)
+    norm = tensor("output.weight", "F16", 512, embedding.size + matrix.size)
+    model = replace(QWEN3_06B, tensors=(embedding, matrix, norm))
+    needed = estimate(model, Use(context=256), ("AVX2",))
+    assert (needed.weights, needed.repacked, needed.idle) == (model.weights, matrix.size, matrix.size)
+    assert needed.weights_needed == model.weights
+    assert needed.total - needed.memory == matrix.size
+    locked = estimate(model, Use(context=256, mlock=True), ("AVX2",))
+    assert locked.memory == needed.memory + matrix.size
+    plain = estimate(model, Use(context=256))
+    assert (plain.repacked, plain.idle, plain.memory) == (0, 0, needed.memory)

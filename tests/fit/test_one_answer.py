@@ -27,7 +27,7 @@ SETTINGS = [
     Settings(),
     Settings(engine=EngineSettings(context=2048, kv_type="q8_0", slots=2, batch=64)),
     Settings(engine=EngineSettings(mmap=False, flash_attention=True), memory=MemorySettings(policy="conservative")),
-    Settings(memory=MemorySettings(budget=0.9, reserve=0.0)),
+    Settings(engine=EngineSettings(mlock=True), memory=MemorySettings(budget=0.9, reserve=0.0)),
 ]
 MACHINES = [
     machine(16 * GIB, gpus=()),

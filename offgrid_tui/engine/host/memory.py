@@ -36,6 +36,7 @@ def use_of(options: LoadOptions) -> Use:
         flash_attention=value_type not in PLAIN_TYPES if flash is None else flash,
         gpu_layers=max(0, options.gpu_layers or 0),
         mmap=options.mmap,
+        mlock=options.mlock,
     )
 
 
