@@ -126,7 +126,7 @@ def _note(shelf: Shelf, model: InstalledModel, look: _Look, found: Reconciled) -
     now = replace(model, files=look.files, problem=look.problem, check=check)
     if now == model:
         return
-    shelf.put(now)
+    shelf.update(now)
     if now.problem and not model.problem:
         found.broke.append(now)
     elif model.problem and not now.problem:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from offgrid_tui.database.database import Database
 from offgrid_tui.foundation.clock import Clock
@@ -12,6 +13,9 @@ from offgrid_tui.library.ports import Promises
 from offgrid_tui.library.store import LibraryStore, Mark
 from offgrid_tui.system.locks import FileLock
 from offgrid_tui.system.paths import Paths
+
+if TYPE_CHECKING:
+    import apsw
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,17 @@ class Shelf:
     def marks(self) -> dict[str, Mark]:
         return self.database.read_now(self.store.marks)
 
-    def put(self, *models: InstalledModel) -> None:
-        def write(conn) -> None:  # type: ignore[no-untyped-def]
-            for model in models:
-                self.store.put(conn, model)
+    def put(self, model: InstalledModel) -> None:
+        self.database.write_now(lambda conn: self.store.put(conn, model))
+
+    def update(self, model: InstalledModel) -> None:
+        """Write what was found of a model's files, unless it was removed or moved while somebody looked. What its
+        user chose meanwhile stays."""
+
+        def write(conn: apsw.Connection) -> None:
+            now = next((one for one in self.store.models(conn) if one.id == model.id), None)
+            if now is not None and [file.path for file in now.files] == [file.path for file in model.files]:
+                self.store.put(conn, replace(model, pinned=now.pinned, last_used=now.last_used))
 
         self.database.write_now(write)
 

@@ -68,7 +68,7 @@ def verify(shelf: Shelf, model: InstalledModel, job: Job) -> Verified:
         catalog = promise.catalog if promise is not None else model.catalog
         now = replace(model, files=files, check=check, problem="", catalog=catalog)
     if now != model:
-        shelf.put(now)
+        shelf.update(now)
         if not now.problem and shelf.is_ours(now.path):
             _write(now)
     return Verified(now, tuple(results))

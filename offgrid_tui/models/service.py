@@ -251,7 +251,12 @@ class ModelsService:
                 self._joined.set()
 
     def _sources(self) -> tuple[tuple[CatalogModel, ...], tuple[InstalledModel, ...]]:
-        return self._load_catalog(), self._load_bundled()
+        """A broken catalog is no reason not to show what is here."""
+        try:
+            return self._load_catalog(), self._load_bundled()
+        except OffGridError as error:
+            log.warning("the catalog can't be shown: %s", error)
+            return (), ()
 
     async def _reconcile(self) -> None:
         """First what costs nothing, then, in the background, the bytes of what is new or was touched."""
