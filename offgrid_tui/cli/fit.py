@@ -250,7 +250,7 @@ def _report(subject: Subject, found: Fit, at: Snapshot) -> Iterator[str]:
     reason = f": {found.verdict.reason}" if found.verdict.reason else f": {WORDS[found.verdict.level].meaning}"
     yield f"{WORDS[found.verdict.level].mark} {WORDS[found.verdict.level].word}{reason}"
     for way in found.alternatives:
-        yield f"  {way.text}: {WORDS[way.level].word}"
+        yield f"  {way.text}, {WORDS[way.level].word}"
     if found.verdict.level in (Level.OVER, Level.BLOCKED) and not found.alternatives:
         yield "  Nothing smaller that is known fits either."
     if at.taken.reserved:

@@ -80,4 +80,4 @@ def _fits(judged: Verdict) -> bool:
 
 
 def _alternative(way: Way, value: str, judged: Verdict, text: str) -> Alternative:
-    return Alternative(way, value, judged.needs, judged.level, f"{text} it needs {bytes_text(judged.needs)}")
+    return Alternative(way, value, judged.needs, judged.level, f"{text}: needs {bytes_text(judged.needs)}")

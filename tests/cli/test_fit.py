@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,33 @@ def test_a_name_of_the_catalog(capsys: pytest.CaptureFixture[str]) -> None:
         "weights", "KV cache", "compute", "overhead", "total", "budget",
     ]  # fmt: skip
     assert all(len(line) <= 80 for line in lines)
+
+
+def test_an_address(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its header is read there: nothing of the weights."""
+    asked: list[str] = []
+
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers["Range"])
+            first, last = (int(part) for part in self.headers["Range"].removeprefix("bytes=").split("-"))
+            size = model.stat().st_size
+            data = model.read_bytes()[first : last + 1]
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {first}-{first + len(data) - 1}/{size}")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        far = answer(capsys, "fit", f"http://127.0.0.1:{server.server_port}/small.gguf", "--context", "4096")
+        server.shutdown()
+    assert asked
+    assert far == answer(capsys, "fit", str(model), "--context", "4096") | {"budget_bytes": far["budget_bytes"]}
 
 
 @pytest.mark.parametrize(
