@@ -14,7 +14,7 @@ from offgrid_tui.catalog.hub.errors import (
     RevisionMissing,
     TokenRejected,
 )
-from offgrid_tui.catalog.hub.model import Search, UpdateState
+from offgrid_tui.catalog.hub.model import Search
 from offgrid_tui.catalog.model import Proof
 from offgrid_tui.foundation.errors import NotFoundError, RefusedError
 from offgrid_tui.gguf.errors import GgufError
@@ -101,40 +101,27 @@ async def test_a_repository_that_went_away_is_forgotten(hub: LoopbackHub, servic
 # ── updates ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_four_answers_of_an_update_check(hub: LoopbackHub, service: Make) -> None:
-    then = hub.add(NAME, {"m-Q4_0.gguf": b"one", "README.md": b"a"}).head
-    here = {"m-Q4_0.gguf": Bytes(b"one").sha256}
-
-    async def check(revision: str = then, files: dict[str, str | None] | None = None) -> UpdateState:
-        return (await service().check_update(NAME, revision, files or dict(here))).state
-
-    assert await check() is UpdateState.SAME
-    hub.replace(NAME, "README.md", b"b")
-    assert await check() is UpdateState.NEWER
-    assert await check("") is UpdateState.SAME  # no commit in the receipt: the hash alone decides
-    assert await check(then, {"m-Q4_0.gguf": None}) is UpdateState.NEWER
-    newest = hub.replace(NAME, "m-Q4_0.gguf", b"two")
-    found = await service().check_update(NAME, then, here)
-    assert (found.state, found.commit, found.changed) == (UpdateState.REPLACED, newest, ("m-Q4_0.gguf",))
-    hub.replace(NAME, "renamed-Q4_0.gguf", b"one")
-    hub.replace(NAME, "m-Q4_0.gguf", None)
-    found = await service().check_update(NAME, then, here)
-    assert (found.state, found.moved) == (UpdateState.NEWER, (("m-Q4_0.gguf", "renamed-Q4_0.gguf"),))
-    hub.replace(NAME, "renamed-Q4_0.gguf", None)
-    assert await check() is UpdateState.GONE
-    del hub.repositories[NAME]
-    assert (await service().check_update(NAME, then, here)).commit == ""
+async def test_what_a_repository_holds_now(hub: LoopbackHub, service: Make) -> None:
+    hub.add(NAME, {"m-Q4_0.gguf": b"one", "README.md": b"a"})
+    commit = hub.replace(NAME, "m-Q4_0.gguf", b"two")
+    now = await service().newest(NAME)
+    assert (now.commit, now.updated) == (commit, 1777629600.0)
+    assert now.files == {"m-Q4_0.gguf": Bytes(b"two").sha256, "README.md": None}
+    await service().newest(NAME)
+    assert len(hub.requests) == 2  # an update check is never answered from before
+    with pytest.raises(RepositoryMissing):
+        await service().newest("acme/gone-GGUF")
 
 
 async def test_an_update_check_asks_or_refuses(hub: LoopbackHub, service: Make) -> None:
     with pytest.raises(RefusedError):
-        await service(offgrid=True, hub="https://hub.invalid").check_update(NAME, "", {})
+        await service(offgrid=True, hub="https://hub.invalid").newest(NAME)
     hub.add(NAME, {"m-Q4_0.gguf": b"x"})
     for fault, error in ((Fault.GARBAGE, BadAnswer), (Fault.WRONG_SHAPE, BadAnswer), (Fault.BLACK_HOLE, TooSlow)):
         hub.behave()
         hub.misbehave(fault)
         with pytest.raises(error):
-            await service(timeout=0.3, deadline=0.5).check_update(NAME, "", {})
+            await service(timeout=0.3, deadline=0.5).newest(NAME)
 
 
 # ── headers ──────────────────────────────────────────────────────────────────────────────────────────────────────────

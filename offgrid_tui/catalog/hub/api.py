@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from offgrid_tui.catalog.hub.errors import FileMissing, Gated, RepositoryMissing, RevisionMissing, TokenRejected
 from offgrid_tui.catalog.hub.listing import commit_of, listed, trending_of
-from offgrid_tui.catalog.hub.model import Search, Sort
+from offgrid_tui.catalog.hub.model import Newest, Search, Sort
 from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.network.access import NetworkAccess
@@ -89,17 +89,8 @@ def details(
     return Whole(found[0], trending_of(info), commit, found[1].refused)
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """The newest commit of a repository and the files in it: path -> SHA-256 (None where the hub knows none)."""
-
-    commit: str
-    updated: float | None
-    files: dict[str, str | None]
-
-
-def tree(access: NetworkAccess, bounds: Bounds, repository: str) -> Tree:
-    """What `repository` holds now, whatever kind of file."""
+def newest(access: NetworkAccess, bounds: Bounds, repository: str) -> Newest:
+    """What `repository` holds at its newest commit."""
     with _speaking(access, bounds, repository) as api:
         info = api.model_info(repository, files_metadata=True)
         commit = commit_of(info)
@@ -107,7 +98,7 @@ def tree(access: NetworkAccess, bounds: Bounds, repository: str) -> Tree:
             raise BadAnswer(access.hub_host, "It names no commit or no files")
         files = {s.rfilename: None if s.lfs is None else s.lfs.sha256 for s in info.siblings}
         updated = info.last_modified.timestamp() if info.last_modified is not None else None
-    return Tree(commit, updated, files)
+    return Newest(commit, updated, files)
 
 
 @contextmanager

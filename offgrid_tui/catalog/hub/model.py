@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -63,24 +64,10 @@ class Details:
     refused: tuple[str, ...] = ()  # files that were left out, and why: names that lead out of the repository …
 
 
-class UpdateState(StrEnum):
-    """How an installed file stands to what its repository holds now."""
-
-    SAME = "same"  # the commit is still the newest
-    NEWER = "newer upstream"  # the repository went on, but the file is as it was
-    REPLACED = "replaced upstream"  # under its name other bytes lie there now
-    GONE = "gone"  # the file, or the whole repository, is not there any more
-
-
 @dataclass(frozen=True, slots=True)
-class Update:
-    """What an update check found. Nothing is changed by it."""
+class Newest:
+    """What a repository holds now, whatever kind of file: what a receipt is compared with."""
 
-    state: UpdateState
-    repository: str
-    commit: str  # the newest; empty where the repository is gone
+    commit: str
     updated: float | None  # when that was made
-    detail: str  # one line
-    changed: tuple[str, ...] = ()  # paths whose bytes differ now
-    gone: tuple[str, ...] = ()
-    moved: tuple[tuple[str, str], ...] = ()  # path, and where the same bytes lie now
+    files: Mapping[str, str | None]  # path, as the hub writes it -> SHA-256, None where it knows none

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Iterable
 from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,8 +15,7 @@ from offgrid_tui.catalog.hub import api, store
 from offgrid_tui.catalog.hub.errors import BadName, FileMissing, Gated, RepositoryMissing
 from offgrid_tui.catalog.hub.files import rough_size, safe_path, spellings
 from offgrid_tui.catalog.hub.listing import is_repository
-from offgrid_tui.catalog.hub.model import Details, Found, Search, Update, UpdateState
-from offgrid_tui.catalog.hub.updates import compare
+from offgrid_tui.catalog.hub.model import Details, Found, Newest, Search
 from offgrid_tui.catalog.model import CatalogModel, Variant
 from offgrid_tui.database.database import Database
 from offgrid_tui.foundation.clock import Clock, SystemClock
@@ -42,7 +41,7 @@ _CHUNK = 100  # rows written in one transaction
 
 
 class HubService:
-    """Search, details, update checks and far headers. Live in the loop that made it; `close` it there.
+    """Search, details, what a repository holds now, and far headers. Live in the loop that made it; `close` it there.
 
     Without a network, in off-grid mode or where the hub does not answer, `search` and `details` give what was seen
     before, with its age and the reason. Equal questions at the same time are asked once.
@@ -194,27 +193,21 @@ class HubService:
             await self._keep([api.Row(whole.model, whole.trending)])
         return Details(whole.model, whole.commit, False, seen, refused=whole.refused)
 
-    async def check_update(self, repository: str, revision: str, files: Mapping[str, str | None]) -> Update:
-        """How installed `files` (path in the repository -> SHA-256 where known) of commit `revision` (may be empty)
-        stand to what `repository` holds now. The hub is asked each time, and nothing is changed.
+    async def newest(self, repository: str) -> Newest:
+        """What `repository` holds now: for an update check, which compares a receipt with it (library/upstream.py).
+        The hub is asked each time, and nothing is remembered.
 
         Raises:
             BadName: `repository` is no name of one.
             RefusedError: off-grid mode.
+            RepositoryMissing: it is gone.
             OffGridError: the hub could not be asked.
         """
         _require_names(repository, None)
-        self._access.require_hub(f"look for updates of {repository}")
-        try:
-            now = await self._once(("tree", repository), partial(self._tree, repository))
-        except RepositoryMissing as error:
-            return Update(UpdateState.GONE, repository, "", None, error.detail, gone=tuple(files))
-        return compare(repository, revision, files, now)
-
-    async def _tree(self, repository: str) -> api.Tree:
-        return await self._ask(
-            f"look for updates of {repository}", lambda bounds: api.tree(self._access, bounds, repository)
-        )
+        purpose = f"look for updates of {repository}"
+        self._access.require_hub(purpose)
+        ask = partial(self._ask, purpose, lambda bounds: api.newest(self._access, bounds, repository))
+        return await self._once(("newest", repository), ask)
 
     # ── headers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
