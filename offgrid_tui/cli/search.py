@@ -8,7 +8,6 @@ import json
 import re
 import sys
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from offgrid_tui.catalog.hub.files import rough_size
@@ -17,8 +16,9 @@ from offgrid_tui.catalog.model import CatalogModel
 from offgrid_tui.cli.catalog import model_json, trust_text
 from offgrid_tui.cli.hub import open_hub
 from offgrid_tui.cli.main import print_error
+from offgrid_tui.cli.search_files import age_text, moment, show_files
 from offgrid_tui.cli.table import Column, lines, terminal_width
-from offgrid_tui.foundation.errors import ExitCode, OffGridError
+from offgrid_tui.foundation.errors import ExitCode, OffGridError, UsageError
 from offgrid_tui.foundation.units import NO_VALUE, bytes_text, parameters
 from offgrid_tui.settings.load import load_settings
 from offgrid_tui.system.paths import Paths
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sort", choices=sorts, default=sorts[0], help="what comes first (default: %(default)s)")
     parser.add_argument("--limit", type=int, default=20, metavar="N", help="models on a page, 1 to 100 (%(default)s)")
     parser.add_argument("--page", type=int, default=1, metavar="N", help="which page (%(default)s)")
+    parser.add_argument("--files", action="store_true", help="TEXT is one repository, ORG/NAME: list what it holds")
     parser.add_argument("--offline", action="store_true", help="ask nobody: only what was seen before")
     parser.add_argument("--json", action="store_true", help="print one JSON object, with every file of every variant")
     parser.epilog = (
@@ -54,6 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     paths = Paths.from_environment()
     settings = load_settings(paths)
+    if args.files:
+        if len(args.text) != 1:
+            raise UsageError("Say which repository", mend="offgrid search --files ORG/NAME")
+        return asyncio.run(show_files(paths, settings, args.text[0], offline=args.offline, as_json=args.json))
     search = Search(
         text=" ".join(args.text),
         author=args.author,
@@ -117,14 +122,7 @@ def _summary(found: Found, now: float) -> str:
         return f"{count}, from the hub now"
     if found.seen is None:
         return f"{count}: nothing like it was seen before"
-    return f"{count}, seen before: as of {_age(now - found.seen)} ago"
-
-
-def _age(seconds: float) -> str:
-    for limit, unit, word in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
-        if seconds < limit:
-            return f"{max(0, seconds) / unit:.0f} {word}"
-    return f"{seconds / 86400:.0f} days"
+    return f"{count}, seen before: as of {age_text(now - found.seen)} ago"
 
 
 def _as_json(found: Found) -> dict[str, Any]:
@@ -135,15 +133,15 @@ def _as_json(found: Found) -> dict[str, Any]:
                 "repository": model.variants[0].repository,
                 "downloads": model.downloads,
                 "likes": model.likes,
-                "updated": _moment(model.updated),
-                "seen": _moment(model.seen),
+                "updated": moment(model.updated),
+                "seen": moment(model.seen),
             }
             for model in found.models
         ],
         "page": found.search.page,
         "more": found.more,
         "cached": found.cached,
-        "seen": _moment(found.seen),
+        "seen": moment(found.seen),
         "left_out_for_unknown_size": found.unsized,
         "problem": _problem(found.problem),
     }
@@ -153,10 +151,6 @@ def _problem(problem: OffGridError | None) -> dict[str, str] | None:
     if problem is None:
         return None
     return {"title": problem.title, "detail": problem.detail, "mend": problem.mend}
-
-
-def _moment(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _size(text: str) -> int:

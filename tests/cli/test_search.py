@@ -75,6 +75,32 @@ def test_off_the_grid(hub: LoopbackHub, capsys: pytest.CaptureFixture[str], monk
     assert len(hub.requests) == 1
 
 
+def test_what_a_repository_holds(hub: LoopbackHub, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {"v-Q4_K_M.gguf": b"x" * 5000, "mmproj-F16.gguf": b"y" * 1000, "../up-Q8_0.gguf": b"x"}
+    commit = hub.add("org/v-GGUF", files, gated="manual").head
+    assert run(["search", "--files", "hf.co/org/v-GGUF"]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[1].split() == [
+        "Q4_K_M",
+        "6",
+        "kB",
+        "2",
+        "known",
+        "v-Q4_K_M.gguf",
+        "+",
+        "mmproj-F16.gguf",
+    ]
+    assert said.out.splitlines()[2] == f"commit {commit[:12]}, from the hub now"
+    assert "gated: accept what https://huggingface.co/org/v-GGUF asks" in said.err
+    assert "left out ../up-Q8_0.gguf" in said.err
+    assert run(["search", "--files", "org/v-GGUF", "--offline", "--json"]) == 0
+    value = json.loads(capsys.readouterr().out)
+    assert (value["commit"], value["cached"]) == (commit, True)
+    assert [len(file["sha256"]) for file in value["variants"][0]["files"]] == [64, 64]
+    assert run(["search", "--files", "org/none-GGUF"]) == 3
+    assert run(["search", "--files"]) == 2
+
+
 @pytest.mark.parametrize("bad", [["--max-size", "big"], ["--sort", "size"], ["--limit", "x"]])
 def test_a_wrong_line(bad: list[str], home: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -32,7 +32,7 @@ class FileMissing(NotFoundError):
     def __init__(self, repository: str, path: str) -> None:
         super().__init__(
             f"{clean_line(repository)} has no file {clean_line(path)}",
-            mend=f"See what it has: offgrid show hf.co/{clean_line(repository)}",
+            mend=f"See what it has: offgrid search --files {clean_line(repository)}",
         )
 
 
