@@ -27,6 +27,7 @@ from offgrid_tui.foundation.events import Bus
 from offgrid_tui.library.service import Library
 from offgrid_tui.models.make import make_models
 from offgrid_tui.models.service import ModelsService
+from offgrid_tui.models.speeds import EstimatedSpeeds
 from offgrid_tui.network.access import NetworkAccess
 from offgrid_tui.network.policy import NetworkPolicy
 from offgrid_tui.providers.inference import InferenceWorker
@@ -101,16 +102,17 @@ class Workstation:
             await chat.start()
 
             fit = FitService(settings, on_gpu=uses_gpu(paths, settings))
-            models = make_models(paths, database, bus, fit, engine, clock=clock)
+            access = NetworkAccess(network, settings.network)
+            hub = HubService(database, access, lambda: load_catalog(paths).publishers, clock=clock)
+            parts.push_async_callback(_close, "hub", hub.close)
+
+            speeds = EstimatedSpeeds(paths.cache, fit)
+            models = make_models(paths, database, bus, fit, engine, clock=clock, speeds=speeds, seen=hub.everything)
             parts.push_async_callback(_close, "library", models.library.close)
             parts.push_async_callback(_close, "models", models.close)
             await models.library.start()
             await models.start()
             bus.subscribe(ModelLoaded, lambda event: tasks.start(models.loaded(Path(event.loaded.model))))
-
-            access = NetworkAccess(network, settings.network)
-            hub = HubService(database, access, lambda: load_catalog(paths).publishers, clock=clock)
-            parts.push_async_callback(_close, "hub", hub.close)
 
             return cls(
                 paths=paths,

@@ -92,7 +92,9 @@ def _row(
         needs=fit.estimate.memory + fit.estimate.gpu if fit is not None else None,
         verdict=fit.verdict if fit is not None else None,
         needs_from=fit.source.value if fit is not None else "",
-        speed=speeds(installed.path if installed is not None else None, size, parameters),
+        speed=speeds(
+            installed.path if installed is not None else None, size, model.shape if model is not None else None
+        ),
         trust=(variant.tier if variant is not None else Tier.LOCAL).value,
         favourite=mark.favourite,
         progress=arrival.progress if arrival is not None else None,

@@ -8,7 +8,7 @@ from offgrid_tui.fit.service import FitService
 from offgrid_tui.foundation.clock import Clock
 from offgrid_tui.foundation.events import Bus
 from offgrid_tui.library.service import Library
-from offgrid_tui.models.ports import Arrivals, EngineUsage, Speeds, no_arrivals, no_speeds
+from offgrid_tui.models.ports import Arrivals, EngineUsage, Seen, Speeds, no_arrivals, no_speeds, nothing_seen
 from offgrid_tui.models.service import ModelsService
 from offgrid_tui.models.sources import Sources
 from offgrid_tui.system.paths import Paths
@@ -24,6 +24,7 @@ def make_models(
     clock: Clock | None = None,
     speeds: Speeds = no_speeds,
     arrivals: Arrivals = no_arrivals,
+    seen: Seen = nothing_seen,
 ) -> ModelsService:
     """The service, with its library; both have to be started, the library first."""
     sources = Sources(paths)
@@ -37,4 +38,5 @@ def make_models(
         speeds=speeds,
         arrivals=arrivals,
         bundled=sources.bundled,
+        seen=seen,
     )

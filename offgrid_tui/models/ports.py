@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from offgrid_tui.catalog.model import CatalogModel
 from offgrid_tui.engine.client import EngineClient
+from offgrid_tui.fit.shape import ModelShape
 from offgrid_tui.library.model import InstalledModel, ModelState
 from offgrid_tui.models.model import Speed
 
-CatalogLoader = Callable[[], tuple[CatalogModel, ...]]  # blocking; every source together, each model once
+CatalogLoader = Callable[[], tuple[CatalogModel, ...]]  # blocking; what is on this machine
+Seen = Callable[[], Awaitable[tuple[CatalogModel, ...]]]  # what was seen on a hub; asks no network
 
 
 class Speeds(Protocol):
-    """How fast a model answers here. `size` in bytes is that of the file; blocking calls of microseconds."""
+    """How fast a model answers here. `size` in bytes is that of its files; called off the loop."""
 
-    def __call__(self, path: Path | None, size: int | None, parameters: int | None) -> Speed | None: ...
+    def __call__(self, path: Path | None, size: int | None, shape: ModelShape | None) -> Speed | None: ...
 
 
-def no_speeds(path: Path | None, size: int | None, parameters: int | None) -> Speed | None:
+def no_speeds(path: Path | None, size: int | None, shape: ModelShape | None) -> Speed | None:
     """Where nothing was measured."""
     return None
 
@@ -32,6 +34,11 @@ class Arrival:
 
     state: ModelState  # QUEUED, WAITING, DOWNLOADING, PAUSED or VERIFYING
     progress: float | None = None  # 0 to 1
+
+
+async def nothing_seen() -> tuple[CatalogModel, ...]:
+    """Where no hub is known."""
+    return ()
 
 
 Arrivals = Callable[[], Mapping[str, Arrival]]  # key of a variant -> how far it is

@@ -32,10 +32,12 @@ from offgrid_tui.models.ports import (
     Arrivals,
     Bundled,
     CatalogLoader,
+    Seen,
     Speeds,
     no_arrivals,
     no_bundled,
     no_speeds,
+    nothing_seen,
 )
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ class ModelsService:
         speeds: how fast a model answers here.
         arrivals: what is on its way; asked on the loop, so it must answer at once.
         bundled: models inside the package.
+        seen: what was seen on a hub before; comes after the catalog, which wins where both have a variant.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class ModelsService:
         speeds: Speeds = no_speeds,
         arrivals: Arrivals = no_arrivals,
         bundled: Bundled = no_bundled,
+        seen: Seen = nothing_seen,
     ) -> None:
         self.library = library
         self._load_catalog = catalog
@@ -71,6 +75,7 @@ class ModelsService:
         self._speeds = speeds
         self._arrivals = arrivals
         self._load_bundled = bundled
+        self._seen = seen
         self._active = ActiveModel(database)
         self._catalog: tuple[CatalogModel, ...] = ()
         self._bundled: tuple[InstalledModel, ...] = ()
@@ -79,6 +84,7 @@ class ModelsService:
         self._verifying: set[str] = set()
         self._at: Snapshot | None = None
         self._joined = asyncio.Event()
+        self._joining = asyncio.Lock()
         self._stale = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._reconciling: asyncio.Task[None] | None = None
@@ -135,7 +141,7 @@ class ModelsService:
     async def refresh(self, *, catalog: bool = False) -> None:
         """Join again, now; with `catalog`, after asking the sources again."""
         if catalog:
-            self._catalog = await asyncio.to_thread(self._load_catalog)
+            self._catalog = (*await asyncio.to_thread(self._load_catalog), *await self._seen())
         await self._join()
 
     # ── what a person does ─────────────────────────────────────────────────────────────────────────────────────────
@@ -242,9 +248,14 @@ class ModelsService:
         while True:
             await self._stale.wait()
             try:
-                if not self._joined.is_set():
-                    self._catalog, self._bundled = await asyncio.to_thread(self._sources)
+                if self._joined.is_set():
+                    await self._join()
+                    continue
+                self._catalog, self._bundled = await asyncio.to_thread(self._sources)
                 await self._join()
+                if seen := await self._seen():  # tens of thousands: what is here is shown first
+                    self._catalog += seen
+                    await self._join()
             except OffGridError as error:
                 log.warning("the list of models could not be joined: %s", error)
                 self._stale.clear()
@@ -269,6 +280,11 @@ class ModelsService:
             log.warning("the models could not be compared with their files: %s", error)
 
     async def _join(self) -> None:
+        """One after the other: what was looked at last is what is shown."""
+        async with self._joining:
+            await self._join_now()
+
+    async def _join_now(self) -> None:
         self._stale.clear()
         active = self._active.among((*self.library.models, *self._bundled))
         arrivals = dict(self._arrivals())
@@ -310,7 +326,7 @@ class ModelsService:
                 variant,
                 here,
                 fit,
-                self._speeds(here.path if here else None, variant.size, row.parameters),
+                self._speeds(here.path if here else None, variant.size, row.model.shape),
                 variant is best,
             )
             for variant, here, fit in found

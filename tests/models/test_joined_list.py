@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from offgrid_tui.catalog.model import Proof
+from offgrid_tui.catalog.model import CatalogModel, Proof
 from offgrid_tui.fit.model import Level
 from offgrid_tui.foundation.errors import BusyError, NotFoundError, RefusedError
 from offgrid_tui.library.model import Check, ModelState
@@ -184,3 +184,31 @@ async def test_fifty_thousand_rows_each_have_a_key(desk: Desk) -> None:
     await desk.open()
     assert len(desk.models.rows()) == 50_000
     assert len({row.key for row in desk.models.rows()}) == 50_000
+
+
+async def test_what_was_seen_on_a_hub_comes_after_what_is_here(desk: Desk) -> None:
+    known = desk.listed("known", {"Q4_K_M": GIB})
+    desk.listed("hub", {"Q4_K_M": GIB})
+    hub = (known, desk.catalog.pop())
+
+    async def seen() -> tuple[CatalogModel, ...]:
+        return hub
+
+    desk.models._seen = seen
+    await desk.open()
+    async with asyncio.timeout(20):
+        while len(desk.models.rows()) < 2:
+            await asyncio.sleep(0.01)
+    await desk.models.refresh(catalog=True)
+    assert [row.name for row in desk.models.rows()] == ["Known", "Hub"]
+
+
+async def test_two_looks_at_once_end_with_the_newer(desk: Desk) -> None:
+    desk.listed("known", {"Q4_K_M": GIB})
+    await desk.open()
+    older = asyncio.create_task(desk.models.refresh())
+    await asyncio.sleep(0)
+    desk.catalog.clear()
+    await desk.models.refresh(catalog=True)
+    await older
+    assert desk.models.rows() == ()
