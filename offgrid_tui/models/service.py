@@ -253,8 +253,10 @@ class ModelsService:
                     continue
                 self._catalog, self._bundled = await asyncio.to_thread(self._sources)
                 await self._join()
-                if seen := await self._seen():  # tens of thousands: what is here is shown first
-                    self._catalog += seen
+                # What is here is shown first: a hub has tens of thousands, and speeds may have to be measured.
+                seen = await self._seen()
+                self._catalog += seen
+                if seen or self._speeds is not no_speeds:
                     await self._join()
             except OffGridError as error:
                 log.warning("the list of models could not be joined: %s", error)
@@ -287,7 +289,7 @@ class ModelsService:
     async def _join_now(self) -> None:
         self._stale.clear()
         active = self._active.among((*self.library.models, *self._bundled))
-        arrivals = dict(self._arrivals())
+        arrivals, speeds = dict(self._arrivals()), self._speeds if self._joined.is_set() else no_speeds
 
         def work() -> tuple[Snapshot, tuple[ModelRow, ...]]:
             at = self._fits.service.snapshot()
@@ -300,7 +302,7 @@ class ModelsService:
                 frozenset(self._verifying),
                 at,
             )
-            return at, tuple(join(given, self._fits, self._speeds))
+            return at, tuple(join(given, self._fits, speeds))
 
         self._at, rows = await asyncio.to_thread(work)
         before, self._by_key = self._by_key, {row.key: row for row in rows}
