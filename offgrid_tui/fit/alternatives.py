@@ -12,6 +12,7 @@ from offgrid_tui.foundation.units import bytes_text
 Reckon = Callable[[Use], Estimate]  # of the model itself, for another use
 Judge = Callable[[Estimate], Verdict]
 SMALL_KV = "q8_0"  # half of f16, and hardly worse
+SMALL_BATCH = 64  # tokens of a prompt at once: a quarter of the scratch memory, and on a processor as fast
 MODELS = 2  # other models that are named
 
 
@@ -28,7 +29,7 @@ def alternatives(
         siblings: files that could be loaded instead.
         of_sibling: what one of them needs.
     """
-    found = [*_kv_type(use, reckon, judge), *_context(use, reckon, judge)]
+    found = [*_batch(use, reckon, judge), *_kv_type(use, reckon, judge), *_context(use, reckon, judge)]
     if of_sibling is not None:
         others = sorted(siblings, key=lambda sibling: -sibling.size)
         models = 0
@@ -53,6 +54,17 @@ def shorter_context(use: Use, reckon: Reckon, room: int) -> Use | None:
         if reckon(candidate).memory <= room:
             return candidate
     return None
+
+
+def smaller_batch(use: Use, reckon: Reckon, room: int) -> Use | None:
+    """`use` with SMALL_BATCH tokens at once, where that makes it need at most `room` bytes."""
+    candidate = replace(use, batch=SMALL_BATCH)
+    return candidate if use.batch > SMALL_BATCH and reckon(candidate).memory <= room else None
+
+
+def _batch(use: Use, reckon: Reckon, judge: Judge) -> Iterator[Alternative]:
+    if use.batch > SMALL_BATCH and _fits(judged := judge(reckon(replace(use, batch=SMALL_BATCH)))):
+        yield _alternative(Way.BATCH, str(SMALL_BATCH), judged, f"reading prompts by {SMALL_BATCH} tokens")
 
 
 def _kv_type(use: Use, reckon: Reckon, judge: Judge) -> Iterator[Alternative]:

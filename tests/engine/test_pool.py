@@ -73,7 +73,7 @@ async def test_an_unload_is_no_death(bench: Bench, reciter: Path) -> None:
 
 
 async def test_too_large_is_refused_before_a_worker_starts(bench: Bench, reciter: Path) -> None:
-    bench.memory = 90 * 2**20
+    bench.memory = 82 * 2**20
     event = (await bench.ask(question(reciter, options=LoadOptions(context=8192))))[-1]
     assert isinstance(event, ErrorEvent) and event.code is ErrorCode.TOO_LARGE
     assert event.data["needs"] > event.data["limit"] > 0
@@ -83,7 +83,7 @@ async def test_too_large_is_refused_before_a_worker_starts(bench: Bench, reciter
 
 
 async def test_force_loads_what_is_too_large(bench: Bench, reciter: Path) -> None:
-    bench.memory = 90 * 2**20
+    bench.memory = 82 * 2**20
     request = question(reciter, options=LoadOptions(context=8192))
     assert words(await bench.ask(replace(request, force=True))) == RECITATION
 
@@ -92,7 +92,7 @@ async def test_what_was_loaded_anyway_once_is_not_asked_about_again(
     bench: Bench, reciter: Path, tmp_path: Path
 ) -> None:
     """Also not after it was unloaded, and after the crash that it may have caused; another file is."""
-    bench.memory = 90 * 2**20
+    bench.memory = 82 * 2**20
     request = question(reciter, options=LoadOptions(context=8192))
     assert await bench.code(request) is ErrorCode.TOO_LARGE
     assert await bench.code(replace(request, force=True)) is None
@@ -107,9 +107,19 @@ async def test_what_was_loaded_anyway_once_is_not_asked_about_again(
 
 
 async def test_a_context_that_nobody_chose_shrinks_to_what_fits(bench: Bench, reciter: Path) -> None:
-    bench.memory = 112 * 2**20
+    bench.memory = 78 * 2**20
     loaded = next(event for event in await bench.ask(question(reciter)) if isinstance(event, Loaded))
     assert loaded.context in (2048, 4096)
+
+
+async def test_before_the_context_shrinks_prompts_are_read_in_smaller_pieces(bench: Bench, reciter: Path) -> None:
+    bench.memory = 112 * 2**20  # 116 MiB are needed for pieces of 256 tokens, 85 for such of 64
+    loaded = next(event for event in await bench.ask(question(reciter)) if isinstance(event, Loaded))
+    assert loaded.context == 8192
+    bench.settings = replace(bench.settings, engine=replace(bench.settings.engine, batch=256))
+    await bench.pool.unload(None)
+    loaded = next(event for event in await bench.ask(question(reciter)) if isinstance(event, Loaded))
+    assert loaded.context == 4096  # who sets the batch gets it
 
 
 async def test_the_least_recently_used_idle_model_makes_room(bench: Bench, tmp_path: Path) -> None:

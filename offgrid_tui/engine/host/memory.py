@@ -9,7 +9,7 @@ from pathlib import Path
 
 from offgrid_tui.engine.contract import ErrorCode, LoadOptions
 from offgrid_tui.engine.errors import EngineError
-from offgrid_tui.fit.alternatives import shorter_context
+from offgrid_tui.fit.alternatives import SMALL_BATCH, shorter_context, smaller_batch
 from offgrid_tui.fit.estimate import estimate
 from offgrid_tui.fit.model import Estimate, Fit, Level, Taken, Use, Way
 from offgrid_tui.fit.service import FitService
@@ -19,7 +19,11 @@ from offgrid_tui.gguf.header import Header
 from offgrid_tui.hardware.model import Hardware
 from offgrid_tui.settings.schema import Settings
 
-_MEND = {Way.KV_TYPE: "set engine.kv_type to {} in config.toml", Way.CONTEXT: "use a smaller context (--context {})"}
+_MEND = {
+    Way.BATCH: "set engine.batch to {} in config.toml",
+    Way.KV_TYPE: "set engine.kv_type to {} in config.toml",
+    Way.CONTEXT: "use a smaller context (--context {})",
+}
 
 
 def use_of(options: LoadOptions) -> Use:
@@ -77,11 +81,30 @@ def judged(
     return (replace(options, gpu_layers=found.use.gpu_layers) if choose else options), found
 
 
-def smaller_context(options: LoadOptions, header: Header, hardware: Hardware, room: int) -> LoadOptions | None:
-    """`options` with the largest context, halved again and again, that needs at most `room` bytes; None where even
-    the least does not."""
-    found = shorter_context(use_of(options), lambda use: estimate(header, use, hardware.cpu.features), room)
-    return None if found is None else replace(options, context=found.context)
+def less(
+    wanted: LoadOptions, options: LoadOptions, header: Header, hardware: Hardware, room: int, shrinks: bool
+) -> LoadOptions | None:
+    """`wanted` with less of what nobody asked for, so that it needs at most `room` bytes: first fewer tokens of a
+    prompt at once, which costs hardly anything, then half the context, again and again. None where all that is too
+    much still.
+
+    Args:
+        wanted: as asked for and completed, still open where the engine chooses.
+        options: the same with all chosen.
+        shrinks: nobody asked for the context.
+    """
+
+    def reckon(use: Use) -> Estimate:
+        return estimate(header, use, hardware.cpu.features)
+
+    use = use_of(options)
+    if wanted.batch is None:
+        if (small := smaller_batch(use, reckon, room)) is not None:
+            return replace(wanted, batch=small.batch)
+        use = replace(use, batch=min(use.batch, SMALL_BATCH))
+    if not shrinks or (short := shorter_context(use, reckon, room)) is None:
+        return None
+    return replace(wanted, context=short.context, batch=use.batch if wanted.batch is None else wanted.batch)
 
 
 def too_large(path: str, found: Fit, options: LoadOptions, loaded: Iterable[str]) -> EngineError:

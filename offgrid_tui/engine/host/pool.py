@@ -171,11 +171,9 @@ class Pool:
                 hardware = await asyncio.to_thread(self._around.hardware)
             elif consent in self._forced:
                 break
-            elif asked.context is None and (
-                less := memory.smaller_context(options, header, hardware, found.verdict.limit)
-            ):
-                log.info("%s gets a context of %s instead of %s tokens", file.path, less.context, options.context)
-                wanted = replace(wanted, context=less.context)
+            elif less := memory.less(wanted, options, header, hardware, found.verdict.limit, asked.context is None):
+                log.info("%s gets %s tokens, %s at once", file.path, less.context, less.batch or "as many as usual")
+                wanted = replace(wanted, context=less.context, batch=less.batch)
             else:
                 raise memory.too_large(file.path, found, options, self._models)
         key = load_key(file.path, file.stamp, options)
