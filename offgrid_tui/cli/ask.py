@@ -8,6 +8,7 @@ import contextlib
 import json
 import signal
 import sys
+import time
 import uuid
 from dataclasses import fields
 from pathlib import Path
@@ -262,6 +263,7 @@ async def _remember(paths: Paths, model: str) -> None:
     from offgrid_tui.chat.recent import RecentModels
     from offgrid_tui.database.database import Database
     from offgrid_tui.foundation.errors import OffGridError
+    from offgrid_tui.library.store import LibraryStore
 
     with contextlib.suppress(OffGridError, OSError):
         database = await asyncio.to_thread(Database.open, paths.database)
@@ -269,5 +271,6 @@ async def _remember(paths: Paths, model: str) -> None:
             recent = RecentModels(database)
             if await recent.last() != model:
                 await recent.remember(model)
+            await database.write(lambda conn: LibraryStore(paths.models).used(conn, Path(model), time.time()))
         finally:
             await database.close()

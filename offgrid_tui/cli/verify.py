@@ -12,6 +12,7 @@ from offgrid_tui.cli.models import open_models
 from offgrid_tui.foundation.errors import ExitCode, UsageError
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.foundation.units import bytes_text
+from offgrid_tui.library.model import Origin
 from offgrid_tui.library.verifying import Verified
 from offgrid_tui.settings.load import load_settings
 from offgrid_tui.system.paths import Paths
@@ -38,7 +39,7 @@ async def _run(args: argparse.Namespace, paths: Paths) -> int:
     async with open_models(paths, load_settings(paths)) as opened:
         if args.all:
             keys = [
-                row.key for row in opened.models.rows() if row.installed and row.installed.source != "inside OffGrid"
+                row.key for row in opened.models.rows() if row.installed and row.installed.origin is not Origin.BUNDLED
             ]
         else:
             keys = [installed_row(opened, name).key for name in args.names]

@@ -107,6 +107,15 @@ class LibraryStore:
     def set_last_used(self, conn: apsw.Connection, id: str, when: float) -> None:
         self._set(conn, id, "last_used", when)
 
+    def used(self, conn: apsw.Connection, path: Path, when: float) -> None:
+        """`path` answered: noted where it is the first file of a model."""
+        found = conn.execute(
+            "SELECT model FROM installed_files WHERE owner = ? AND path = ? AND position = 0",
+            (self._owner, self.stored(path)),
+        ).get
+        if found is not None:
+            self.set_last_used(conn, found, when)
+
     def _set(self, conn: apsw.Connection, id: str, column: str, value: Any) -> None:
         conn.execute(f"UPDATE installed_models SET {column} = ? WHERE owner = ? AND id = ?", (value, self._owner, id))
         if conn.changes():

@@ -11,11 +11,11 @@ from offgrid_tui.catalog.model import CatalogModel
 from offgrid_tui.database.database import Database
 from offgrid_tui.fit.model import Snapshot
 from offgrid_tui.fit.service import FitService
-from offgrid_tui.foundation.errors import BusyError, NotFoundError, OffGridError
+from offgrid_tui.foundation.errors import BusyError, NotFoundError, OffGridError, RefusedError
 from offgrid_tui.foundation.events import Bus
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.library.events import LibraryChanged
-from offgrid_tui.library.model import InstalledModel, ModelState
+from offgrid_tui.library.model import InstalledModel, ModelState, Origin
 from offgrid_tui.library.moves import require
 from offgrid_tui.library.reconcile import needs_reading
 from offgrid_tui.library.removing import Removal
@@ -225,6 +225,10 @@ class ModelsService:
         row = self.row(key)
         if row.installed is None:
             raise NotFoundError(f"{row.name} is not installed", mend="`offgrid list` shows what is here.")
+        if row.installed.origin is Origin.BUNDLED:
+            raise RefusedError(
+                f"{row.name} is part of OffGrid", detail="It lies inside the package, and is installed with it."
+            )
         return row.installed
 
     # ── its life ───────────────────────────────────────────────────────────────────────────────────────────────────

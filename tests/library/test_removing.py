@@ -126,3 +126,12 @@ async def test_storage_counts_each_file_once_and_names_what_nobody_knows(
     assert other.adopted == 1 and other.size == (tmp_path / "theirs/t.gguf").stat().st_blocks * 512
     assert found.disks[0].free > 0 and found.folder == home.models
     assert (home.models / "stray.txt").is_file()
+
+
+async def test_a_path_that_answered_is_noted(library: Library, tmp_path: Path) -> None:
+    model = await bring(library, made_models.model(tmp_path / "m.gguf")[0])
+    store, database = library.shelf.store, library.shelf.database
+    await database.write(lambda conn: store.used(conn, model.path, 42.0))
+    await database.write(lambda conn: store.used(conn, tmp_path / "no.gguf", 43.0))
+    await library.reload()
+    assert [one.last_used for one in library.models] == [42.0]

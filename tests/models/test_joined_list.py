@@ -9,7 +9,7 @@ import pytest
 from offgrid_tui.catalog.model import CatalogModel, Proof
 from offgrid_tui.fit.model import Level
 from offgrid_tui.foundation.errors import BusyError, NotFoundError, RefusedError
-from offgrid_tui.library.model import Check, ModelState
+from offgrid_tui.library.model import Check, InstalledFile, InstalledModel, ModelState, Origin
 from offgrid_tui.models.events import ModelActivated, ModelsChanged
 from offgrid_tui.models.ports import Arrival
 from tests.library import made_models
@@ -212,3 +212,27 @@ async def test_two_looks_at_once_end_with_the_newer(desk: Desk) -> None:
     await desk.models.refresh(catalog=True)
     await older
     assert desk.models.rows() == ()
+
+
+async def test_what_lies_in_the_package_is_here_and_stays(desk: Desk) -> None:
+    model = desk.listed("pocket", {"Q8_0": GIB})
+    (file,) = made_models.model(desk.folder / "pocket.gguf")
+    inside = InstalledModel(
+        "pocket",
+        "Pocket",
+        Origin.BUNDLED,
+        (InstalledFile(file, file.stat().st_size, file.stat().st_mtime, None),),
+        Check.VERIFIED,
+        0.0,
+        catalog=model.variants[0].key,
+        pinned=True,
+    )
+    desk.models._load_bundled = lambda: (inside,)
+    await desk.open()
+    (row,) = desk.models.rows()
+    assert (row.state, row.installed) == (ModelState.INSTALLED, inside)
+    assert await desk.models.activate(row.key) == file
+    for ask in (desk.models.plan_removal, desk.models.remove):
+        with pytest.raises(RefusedError, match="part of OffGrid"):
+            await ask(row.key)
+    assert file.is_file()
