@@ -307,4 +307,5 @@ def _write(shelf: Shelf, journal: Journal) -> None:
         "aside": None if journal.aside is None else str(journal.aside),
         "done": journal.done,
     }
-    atomic_write(shelf.paths.data / JOURNAL, json.dumps(value, ensure_ascii=False))
+    # ASCII, since a user's own file may have a name that is not UTF-8.
+    atomic_write(shelf.paths.data / JOURNAL, json.dumps(value))

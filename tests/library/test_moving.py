@@ -24,7 +24,7 @@ from tests.library.library_process import start
 
 @pytest.fixture
 async def filled(library: Library, tmp_path: Path) -> Library:
-    """Three models, a file of the user's own and a link among them."""
+    """Three models, files of the user's own and a link among them."""
     folder = tmp_path / "stick"
     made_models.model(folder / "one.gguf")
     made_models.model(folder / "two.gguf", seed=2)
@@ -32,6 +32,7 @@ async def filled(library: Library, tmp_path: Path) -> Library:
     for found in find_sets(folder)[0]:
         await library.import_set(found, Wish((Method.COPY,)))
     (library.shelf.folder / "notes.txt").write_text("mine")
+    (library.shelf.folder / os.fsdecode(b"no \xff utf-8")).write_text("mine too")
     (library.shelf.folder / "latest").symlink_to("local/one/one.gguf")
     return library
 
