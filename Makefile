@@ -12,12 +12,17 @@ run: $(VENV)/base
 	@$(BIN)/offgrid
 
 # Everything: the base, what the tests need, one build of the engine that all of them share, and every test.
-test: $(VENV)/test engine
+test: $(VENV)/test engine sources
 	$(BIN)/python -m pytest $(PYTEST)
 
 .PHONY: engine
 engine: $(VENV)/test
 	@OFFGRID_HOME="$(ENGINE)" $(BIN)/offgrid engine build
+
+# llama.cpp's sources: its developers' vocabularies lie in them.
+.PHONY: sources
+sources: $(VENV)/test
+	@$(BIN)/python -m benchmarks.peers --sources
 
 check: static test
 

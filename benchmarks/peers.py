@@ -21,6 +21,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from offgrid_tui.engine.builder.recipe import VERSION
+
 RECIPE = Path(__file__).with_name("cmake")
 CACHE = Path(__file__).parents[1] / "build" / "peers"
 TOOLS = ("llama-bench", "llama-server")
@@ -82,6 +84,7 @@ def source_distribution(version: str) -> Path:
     """The archive that the wheel was built from, by pip, which asks it for metadata and compiles nothing."""
     archive = CACHE / f"llama_cpp_python-{version}.tar.gz"
     if not archive.is_file():
+        CACHE.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "llama-cpp-python"]
         _run([*command, "--dest", str(CACHE), f"llama-cpp-python=={version}"], "fetching llama-cpp-python's sources")
     return archive
@@ -120,7 +123,14 @@ def _run(command: list[str], doing: str) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__.split("\n", 1)[0])
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has llama_cpp")
-    found = peers(parser.parse_args().python)
+    parser.add_argument(
+        "--sources", action="store_true", help="only fetch the sources: tests read vocabularies in them"
+    )
+    arguments = parser.parse_args()
+    if arguments.sources:
+        print(source_distribution(VERSION))
+        return 0
+    found = peers(arguments.python)
     print(f"{found.bench}\n{found.server}")
     return 0
 

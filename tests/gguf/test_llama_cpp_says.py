@@ -91,13 +91,12 @@ def test_a_file_that_ggml_itself_wrote(tmp_path: Path) -> None:
 
 # ── real vocabularies ──────────────────────────────────────────────────────────────────────────────────────────────
 
-SOURCES = sorted((ROOT / "build/peers").glob("llama_cpp_python-*.tar.gz"))  # `python -m benchmarks.peers` fetches them
 
-
-@pytest.mark.skipif(not SOURCES, reason="llama.cpp's vocabularies come with `python -m benchmarks.peers`")
 def test_llama_cpps_own_vocabularies(tmp_path: Path) -> None:
     """Nineteen files that its developers converted: real texts, real merges."""
-    with tarfile.open(SOURCES[-1]) as archive:
+    sources = sorted((ROOT / "build/peers").glob("llama_cpp_python-*.tar.gz"))
+    assert sources, "`make sources` fetches llama.cpp's sources"
+    with tarfile.open(sources[-1]) as archive:
         for member in archive:
             name = Path(member.name).name
             if name.startswith("ggml-vocab-") and name.endswith(".gguf") and (data := archive.extractfile(member)):
