@@ -38,15 +38,15 @@ class TooSlow(NetworkError):
 
 
 class ServerFailed(NetworkError):
-    """The other side says that the fault is its own."""
+    """The other side says that the fault is its own. `wait` in seconds, where it said when to come back."""
 
-    def __init__(self, host: str, status: int) -> None:
+    def __init__(self, host: str, status: int, wait: float | None = None) -> None:
         super().__init__(
             f"{clean_line(host)} failed",
             detail=f"It answered with HTTP status {status}.",
             mend="Try again later.",
         )
-        self.host, self.status = host, status
+        self.host, self.status, self.wait = host, status, wait
 
 
 class TooManyRequests(BusyError):

@@ -170,7 +170,7 @@ def _problem(host: str, response: httpx2.Response) -> OffGridError | None:
     status = response.status_code
     if status == 429:
         return TooManyRequests(host, _wait(response.headers))
-    return ServerFailed(host, status) if status == 408 or status >= 500 else None
+    return ServerFailed(host, status, _wait(response.headers)) if status == 408 or status >= 500 else None
 
 
 def _wait(headers: httpx2.Headers) -> float | None:
