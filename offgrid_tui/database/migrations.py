@@ -181,4 +181,46 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) STRICT;
         """,
     ),
+    Migration(
+        "downloads",
+        """
+        CREATE TABLE downloads (
+            id           TEXT PRIMARY KEY,
+            owner        TEXT NOT NULL DEFAULT 'local',
+            key          TEXT NOT NULL,         -- of the catalog's variant
+            name         TEXT NOT NULL,
+            quantisation TEXT NOT NULL DEFAULT '',
+            repository   TEXT NOT NULL DEFAULT '',
+            revision     TEXT NOT NULL DEFAULT '', -- the commit that is pinned
+            publisher    TEXT NOT NULL DEFAULT '',
+            state        TEXT NOT NULL CHECK (state IN ('queued', 'downloading', 'waiting', 'verifying', 'paused',
+                                                        'installed', 'failed', 'cancelled')),
+            waiting      TEXT NOT NULL DEFAULT '',
+            problem      TEXT CHECK (json_valid(problem)),
+            priority     INTEGER NOT NULL DEFAULT 0,
+            position     REAL NOT NULL,
+            done         INTEGER NOT NULL DEFAULT 0, -- bytes, as they were shown
+            model        TEXT NOT NULL DEFAULT '',   -- that was installed
+            holder       TEXT NOT NULL DEFAULT '',   -- the process that works on it (system/identity.py)
+            discard      INTEGER NOT NULL DEFAULT 0,
+            created      REAL NOT NULL,         -- Unix seconds
+            updated      REAL NOT NULL,
+            UNIQUE (owner, key)
+        ) STRICT;
+
+        CREATE TABLE download_files (
+            owner      TEXT NOT NULL DEFAULT 'local',
+            download   TEXT NOT NULL REFERENCES downloads (id) ON DELETE CASCADE,
+            position   INTEGER NOT NULL,
+            path       TEXT NOT NULL,
+            size       INTEGER,
+            sha256     TEXT,
+            role       TEXT NOT NULL DEFAULT 'weights',
+            repository TEXT NOT NULL DEFAULT '',
+            url        TEXT NOT NULL DEFAULT '',
+            received   INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (download, position)
+        ) STRICT, WITHOUT ROWID;
+        """,
+    ),
 )

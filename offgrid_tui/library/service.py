@@ -188,6 +188,11 @@ class Library:
             self._bus.publish(ModelInstalled(done.model))
         return done
 
+    async def arrived(self, model: InstalledModel) -> None:
+        """`model` was put in place and recorded by whoever fetched it."""
+        await self._changed(model.id)
+        self._bus.publish(ModelInstalled(model))
+
     async def adopt(self, store: Store, *, dry: bool = False) -> tuple[list[Adopted], list[Refused]]:
         """Take the models of another tool's store into the list; reads headers only."""
         adopted, refused = await asyncio.to_thread(adopt_store, self.shelf, store, dry=dry)

@@ -187,6 +187,20 @@ class NetworkSettings:
     deadline: float = _set(30.0, "Longest time for one question to the hub.", unit="s", low=0.1, high=3600.0)
 
 
+@dataclass(frozen=True, slots=True)
+class DownloadSettings:
+    """How models come here."""
+
+    at_once: int = _set(2, "Downloads that run at once.", low=1, high=16)
+    limit: float | None = _set(
+        None, "Most that all downloads together may take.", unit="MB/s", low=0.001, high=100000.0, none="no limit"
+    )
+    reserve: float = _set(2.0, "What a download leaves free on the disk.", unit="GB", low=0.0, high=100000.0)
+    background: bool = _set(
+        True, "Let the transfers that run go on when the terminal is lost; false stops them with it."
+    )
+
+
 SECTIONS: Mapping[str, type[Any]] = MappingProxyType(
     {
         "ui": UiSettings,
@@ -194,6 +208,7 @@ SECTIONS: Mapping[str, type[Any]] = MappingProxyType(
         "memory": MemorySettings,
         "chat": ChatSettings,
         "network": NetworkSettings,
+        "downloads": DownloadSettings,
     }
 )
 KEYS_SECTION = "keys"  # [keys] action = "ctrl+x" or ["ctrl+x", "f5"]; any name of an action
@@ -243,6 +258,7 @@ class Settings:
     memory: MemorySettings = MemorySettings()
     chat: ChatSettings = ChatSettings()
     network: NetworkSettings = NetworkSettings()
+    downloads: DownloadSettings = DownloadSettings()
     keys: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[SettingProblem, ...] = ()
     origins: Mapping[str, Origin] = field(default_factory=dict)

@@ -112,6 +112,18 @@ VERSIONS = (
             ("SELECT owner, search, repositories FROM hub_searches", [("local", '["m"]', '["Org/M-GGUF"]')]),
         ),
     ),
+    Version(
+        """
+        INSERT INTO downloads (id, key, name, state, problem, position, done, holder, created, updated)
+            VALUES ('d1', 'o/r/f.gguf', 'F', 'waiting', '{"title":"no network"}', 1.5, 42, 'boot/1/2', 5.5, 6.5);
+        INSERT INTO download_files (download, position, path, size, sha256, repository, received)
+            VALUES ('d1', 0, 'f.gguf', 99, 'ab', 'o/r', 42);
+        """,
+        (
+            ("SELECT owner, key, state, done, priority FROM downloads", [("local", "o/r/f.gguf", "waiting", 42, 0)]),
+            ("SELECT download, path, size, role, received FROM download_files", [("d1", "f.gguf", 99, "weights", 42)]),
+        ),
+    ),
 )
 
 # What a later version may do to a table that others point to: make it anew. Kept here to prove that migrating with

@@ -34,7 +34,7 @@ def _another(annotation: str, rule: Rule) -> str:
     if rule.choices:
         return rule.choices[1]
     if rule.low is not None and rule.high is not None:
-        return f"{rule.low + 1:.0f}" if "int" in annotation else str(rule.low + (rule.high - rule.low) / 4)
+        return f"{rule.low + 2:.0f}" if "int" in annotation else str(rule.low + (rule.high - rule.low) / 4)
     return "true" if "bool" in annotation else "a,b" if "tuple" in annotation else "text"
 
 
