@@ -16,6 +16,7 @@ from offgrid_tui.chat.events import ModelLoaded
 from offgrid_tui.chat.guide import is_guide, temperature
 from offgrid_tui.chat.recent import RecentModels
 from offgrid_tui.chat.service import ChatService
+from offgrid_tui.chat.speeds import measured_speeds
 from offgrid_tui.database.database import Database
 from offgrid_tui.engine.builder.find import uses_gpu
 from offgrid_tui.engine.client import EngineClient
@@ -27,7 +28,7 @@ from offgrid_tui.foundation.events import Bus
 from offgrid_tui.library.service import Library
 from offgrid_tui.models.make import make_models
 from offgrid_tui.models.service import ModelsService
-from offgrid_tui.models.speeds import EstimatedSpeeds
+from offgrid_tui.models.speeds import MachineSpeeds
 from offgrid_tui.network.access import NetworkAccess
 from offgrid_tui.network.policy import NetworkPolicy
 from offgrid_tui.providers.inference import InferenceWorker
@@ -58,6 +59,7 @@ class Workstation:
     fit: FitService
     library: Library
     models: ModelsService
+    speeds: MachineSpeeds
     hub: HubService
     _parts: AsyncExitStack
 
@@ -106,7 +108,7 @@ class Workstation:
             hub = HubService(database, access, lambda: load_catalog(paths).publishers, clock=clock)
             parts.push_async_callback(_close, "hub", hub.close)
 
-            speeds = EstimatedSpeeds(paths.cache, fit)
+            speeds = MachineSpeeds(paths.cache, fit, lambda: database.read_now(measured_speeds))
             models = make_models(paths, database, bus, fit, engine, clock=clock, speeds=speeds, seen=hub.everything)
             parts.push_async_callback(_close, "library", models.library.close)
             parts.push_async_callback(_close, "models", models.close)
@@ -128,6 +130,7 @@ class Workstation:
                 fit=fit,
                 library=models.library,
                 models=models,
+                speeds=speeds,
                 hub=hub,
                 _parts=parts.pop_all(),
             )

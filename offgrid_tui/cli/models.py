@@ -11,6 +11,7 @@ from offgrid_tui.catalog.credibility import Publishers
 from offgrid_tui.catalog.load import Catalog, load_catalog
 from offgrid_tui.catalog.resolver import Resolved, Resolver
 from offgrid_tui.catalog.store import aliases
+from offgrid_tui.chat.speeds import measured_speeds
 from offgrid_tui.database.database import Database
 from offgrid_tui.engine.builder.find import uses_gpu
 from offgrid_tui.engine.client import EngineClient
@@ -19,6 +20,7 @@ from offgrid_tui.foundation.events import Bus
 from offgrid_tui.models.make import make_models
 from offgrid_tui.models.model import ModelRow
 from offgrid_tui.models.service import ModelsService
+from offgrid_tui.models.speeds import MachineSpeeds
 from offgrid_tui.settings.schema import Settings
 from offgrid_tui.system.paths import Paths
 
@@ -28,6 +30,7 @@ class Opened:
     """The joined list, and who knows what a name means in it."""
 
     models: ModelsService
+    speeds: MachineSpeeds
     database: Database
     resolver: Resolver
     bus: Bus
@@ -53,7 +56,8 @@ async def open_models(paths: Paths, settings: Settings) -> AsyncIterator[Opened]
     database = await asyncio.to_thread(Database.open, paths.database)
     engine = EngineClient(paths, settings)
     bus = Bus()
-    models = make_models(paths, database, bus, FitService(settings, on_gpu=uses_gpu(paths, settings)), engine)
+    fit = FitService(settings, on_gpu=uses_gpu(paths, settings))
+    models = make_models(paths, database, bus, fit, engine)
     try:
         await models.library.start()
         await models.start(reconcile=False)
@@ -61,8 +65,9 @@ async def open_models(paths: Paths, settings: Settings) -> AsyncIterator[Opened]
         if not models.catalog:
             await asyncio.to_thread(load_catalog, paths)  # says why there is nothing
         own = await database.read(aliases)
+        speeds = MachineSpeeds(paths.cache, fit, lambda: database.read_now(measured_speeds))
         catalog = Catalog(models.catalog, Publishers({}))
-        yield Opened(models, database, Resolver(catalog, own, lambda: models.library.models), bus)
+        yield Opened(models, speeds, database, Resolver(catalog, own, lambda: models.library.models), bus)
     finally:
         await models.close()
         await models.library.close()

@@ -11,7 +11,6 @@ from offgrid_tui.cli.models import open_models
 from offgrid_tui.cli.table import Column, lines, terminal_width
 from offgrid_tui.fit.model import WORDS
 from offgrid_tui.fit.recommend import ROLES
-from offgrid_tui.fit.speed import SpeedEstimator
 from offgrid_tui.foundation.errors import ExitCode
 from offgrid_tui.foundation.units import NO_VALUE, bytes_text, rate
 from offgrid_tui.hardware.bandwidth import memory_bandwidth
@@ -50,9 +49,10 @@ def run(args: argparse.Namespace) -> int:
 async def _run(args: argparse.Namespace, paths: Paths) -> int:
     hardware = probe()
     bandwidth = await asyncio.to_thread(memory_bandwidth, paths.cache, hardware)
+    roles = (args.role,) if args.role else ROLES
     async with open_models(paths, load_settings(paths)) as opened:
-        rows = opened.models.rows()
-    picks = recommended(rows, SpeedEstimator(bandwidth), (args.role,) if args.role else ROLES)
+        speeds, rows = opened.speeds, opened.models.rows()
+        picks = await asyncio.to_thread(lambda: recommended(speeds.of_rows(rows), speeds.estimator(), roles))
     if args.json:
         value = {
             "memory_bytes": hardware.memory.usable,

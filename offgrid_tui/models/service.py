@@ -324,7 +324,7 @@ class ModelsService:
         if row.model is None:
             fit = self._fits.of(None, None, row.installed, at)
             return ModelDetails(row, None, (VariantDetails(row.key, None, row.installed, fit, row.speed),), note)
-        found = list(variants_with_fits(row.model, self.library.models, self._fits, at))
+        found = list(variants_with_fits(row.model, (*self.library.models, *self._bundled), self._fits, at))
         best = best_variant([(variant, fit) for variant, _, fit in found], row.parameters)
         variants = tuple(
             VariantDetails(

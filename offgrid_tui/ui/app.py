@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -30,7 +29,6 @@ from offgrid_tui.ui.terminal import draw_on_stdout_without_stderr, teach_alt
 if TYPE_CHECKING:
     from offgrid_tui.settings.schema import Settings
     from offgrid_tui.ui.bridge import Bridge
-    from offgrid_tui.ui.speeds import MachineSpeeds
     from offgrid_tui.workstation import Workstation
 
 TWICE = 2.0  # seconds within which a second ctrl+c asks to quit
@@ -162,12 +160,6 @@ class OffGridApp(CopyingApp):
         """The open workstation; there is one from `opened` on."""
         assert self._workstation is not None
         return self._workstation
-
-    @cached_property
-    def speeds(self) -> MachineSpeeds:
-        from offgrid_tui.ui.speeds import MachineSpeeds
-
-        return MachineSpeeds(self.paths.cache)
 
     @property
     def chat_screen(self) -> ChatScreen:

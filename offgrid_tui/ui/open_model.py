@@ -31,7 +31,7 @@ async def open_model(app: OffGridApp) -> None:
     models = app.workstation.models
     await models.ready()
     rows = [row for row in models.rows() if row.installed is not None]
-    here = sorted(await asyncio.to_thread(app.speeds.of_rows, rows), key=_first)
+    here = sorted(await asyncio.to_thread(app.workstation.speeds.of_rows, rows), key=_first)
     listed = {str(file.path) for row in here if row.installed for file in row.installed.files}
     recent = [path for path in await app.workstation.recent.list() if Path(path).is_file()]
     loose = await asyncio.to_thread(_in_folder, app.paths.models)

@@ -6,7 +6,7 @@ import pytest
 
 from offgrid_tui.fit.service import FitService
 from offgrid_tui.hardware.model import Cpu, Hardware, Memory
-from offgrid_tui.ui import speeds
+from offgrid_tui.models import speeds
 
 GIB = 2**30
 MACHINE = Hardware(

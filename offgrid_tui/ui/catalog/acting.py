@@ -85,7 +85,7 @@ class ActingScreen(FrameScreen):
         """All about `row`."""
         try:
             details = await self.app.workstation.models.details(row.key)
-            found = await asyncio.to_thread(sheet_of, details, self.app.speeds)
+            found = await asyncio.to_thread(sheet_of, details, self.app.workstation.speeds)
         except OffGridError:  # it went away in this moment
             found = Sheet(row)
         self._sheets[row.key] = found

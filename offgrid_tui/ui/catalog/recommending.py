@@ -74,7 +74,7 @@ class Recommendations(ModalScreen[str | None]):
             self._table.show(len(picks))
 
     async def _recommended(self) -> Sequence[Pick]:
-        models, speeds = self.app.workstation.models, self.app.speeds
+        models, speeds = self.app.workstation.models, self.app.workstation.speeds
         await models.ready()
         rows = models.rows()
 

@@ -87,7 +87,7 @@ class CatalogScreen(ActingScreen):
         """Take the list anew; the cursor stays on its model."""
         async with self._reading:
             rows = self.app.workstation.models.rows()
-            speeds = self.app.speeds
+            speeds = self.app.workstation.speeds
             self._index = await asyncio.to_thread(lambda: ModelIndex(speeds.of_rows(rows)))
         self._sheets.clear()
         self._find(keep=True)

@@ -23,7 +23,7 @@ NEEDS_FROM = {
 }
 
 if TYPE_CHECKING:
-    from offgrid_tui.ui.speeds import MachineSpeeds
+    from offgrid_tui.models.speeds import MachineSpeeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ def sheet_of(details: ModelDetails, speeds: MachineSpeeds) -> Sheet:
             needs=one.fit.verdict.needs if one.fit else None,
             needs_from=one.fit.source.value if one.fit else "",
             verdict=one.fit.verdict if one.fit else None,
-            speed=one.speed or speeds.of_file(_size(one), shape),
+            speed=one.speed or speeds(one.installed.path if one.installed else None, _size(one), shape),
             here=one.installed is not None,
             recommended=is_recommended(details, one),
         )
