@@ -30,12 +30,12 @@ from tools.starter.model import Llama, Shape
 class Plan:
     """How to train. Rates are those of the peak."""
 
-    steps: int = 4000
-    budget: int = 16_384  # tokens in a step
+    steps: int = 5000
+    budget: int = 8_192  # tokens in a step
     part: int = 2048  # tokens, with padding, that are computed at once: what stays in the CPU's caches
     longest: int = 2048  # tokens of one conversation
-    matrix_rate: float = 0.004  # of Muon, whose updates are scaled to the size of AdamW's
-    other_rate: float = 0.004
+    matrix_rate: float = 0.003  # of Muon, whose updates are scaled to the size of AdamW's
+    other_rate: float = 0.003
     decay: float = 0.1
     warmup: int = 100
     descent: float = 0.35  # of all steps: the last ones, in which the rates fall to nothing
