@@ -18,11 +18,14 @@ class Fault(StrEnum):
     WRONG_SHAPE = "sends JSON of another shape"
     DROP = "breaks the connection within the body"
     RATE_LIMIT = "429, come back in `wait` seconds"
-    BUSY = "503"
+    BUSY = "503, come back in `wait` seconds"
     REFUSE = "403, as an expired link"
     NO_RANGES = "sends the whole file whatever was asked"
     OTHER_RANGE = "sends another range than was asked"
     FLIP = "flips a bit of the body"
+    STALL = "sends `after` bytes of the body, then nothing, without breaking the connection"
+    CRAWL = "sends the body, after `after` bytes, a few bytes at a time"
+    OTHER_LENGTH = "says that the file is seven bytes longer"
     REDIRECT = "sends elsewhere: to `target`"
 
 

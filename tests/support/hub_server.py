@@ -98,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
             case Fault.RATE_LIMIT:
                 self._error(429, None, "We had to rate limit you", {"RateLimit": f'"api";r=0;t={rule.wait}'})
             case Fault.BUSY:
-                self._error(503, None, "Service unavailable")
+                self._error(503, None, "Service unavailable", {"Retry-After": str(rule.wait)})
             case Fault.REFUSE:
                 self._error(403, None, "Forbidden")
             case Fault.REDIRECT:
@@ -227,7 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None:
             self.answer(404, b"", "text/plain")
             return
-        serve_bytes(self, content, etag=f'"{digest}"', rule=rule)
+        serve_bytes(self, content, etag=f'"{digest}"', rule=rule, closing=hub.closing)
 
     # ── answers ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ def serve_bytes(
     etag: str,
     extra: Mapping[str, str] | None = None,
     rule: Rule | None = None,
+    closing: threading.Event | None = None,
 ) -> None:
     """Answer GET or HEAD for `content`.
 
@@ -40,6 +42,10 @@ def serve_bytes(
         if fault == "OTHER_RANGE":
             start, end = max(0, start - 1), max(1, end - 1)
         status, headers = 206, {"Content-Range": f"bytes {start}-{end - 1}/{content.size}", **(extra or {})}
+    if fault == "OTHER_LENGTH":
+        end += 7
+        if wanted is not None:
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{content.size + 7}"
     _head(handler, status, end - start, etag, headers)
     if handler.command == "HEAD":
         return
@@ -52,7 +58,17 @@ def serve_bytes(
                 handler.close_connection = True
                 handler.connection.close()
                 return
+        if fault in ("STALL", "CRAWL") and rule is not None and closing is not None:
+            if sent >= rule.after:
+                if closing.wait(0.05 if fault == "CRAWL" else None):
+                    return
+                size = min(size, 10)
+            else:
+                size = min(size, rule.after - sent)
         data = content.read(start + sent, size)
+        if not data:  # no more than there is
+            handler.close_connection = True
+            return
         if fault == "FLIP" and sent == 0:
             data = bytes([data[0] ^ 1]) + data[1:]
         handler.wfile.write(data)
