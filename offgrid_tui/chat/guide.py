@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Set
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from offgrid_tui.foundation.errors import DamagedError
 from offgrid_tui.settings.schema import ChatSettings
 from offgrid_tui.system.resources import package_file
+
+if TYPE_CHECKING:  # what it stands on costs 15 ms
+    from offgrid_tui.library.model import InstalledModel
 
 NAME = "Pocket"
 LABEL = "guide"
@@ -31,18 +36,24 @@ def here(model: str | None) -> str | None:
     return guide() or model if is_guide(model) else model
 
 
-def usual_model(chosen: str | None, recent: tuple[str, ...], folder: Path) -> str | None:
-    """Who answers where nobody was named: the model of the settings, the one used last, the newest in `folder`, and
-    the guide only where there is none of these.
+def usual_model(recent: Iterable[str], installed: Iterable[InstalledModel], folder: Path) -> str | None:
+    """Who answers where nobody was named: the model used last, else the newest that is here and can be talked to, and
+    the guide only where there is none.
 
     Args:
         recent: models that were used, the last one first; those whose file is gone are passed over.
-        folder: the folder of installed models.
+        installed: what the library knows.
+        folder: where models lie; what was put there by hand may not be known yet.
     """
-    if chosen:
-        return str(Path(chosen).expanduser().absolute())
     last = next((model for model in recent if not is_guide(model) and Path(model).is_file()), None)
-    return last or _newest(folder) or guide()
+    if last is not None:
+        return last
+    known = tuple(installed)
+    talking = [model for model in known if not model.problem and _talks(model) and model.path.is_file()]
+    newest = max(talking, key=lambda model: (model.last_used or 0.0, model.installed), default=None)
+    if newest is not None:
+        return str(newest.path)
+    return _newest(folder, {str(file.path) for model in known for file in model.files}) or guide()
 
 
 def temperature(model: str | None, settings: ChatSettings, *, chosen: bool) -> float:
@@ -51,12 +62,17 @@ def temperature(model: str | None, settings: ChatSettings, *, chosen: bool) -> f
     return settings.temperature if chosen or not is_guide(model) else 0.0
 
 
-def _newest(folder: Path) -> str | None:
-    """The whole model that came last: no projector, and of a split set its first file."""
+def _talks(model: InstalledModel) -> bool:
+    """Whether it answers in words: what is made for embeddings does not."""
+    return "embedding" not in model.facts.capabilities or "chat" in model.facts.capabilities
+
+
+def _newest(folder: Path, known: Set[str]) -> str | None:
+    """The whole model that came last, of those not `known`: no projector, and of a split set its first file."""
     found: list[tuple[float, str]] = []
     for path in folder.rglob("*.gguf"):
         name = path.name.lower()
-        if "mmproj" in name or ("-of-" in name and "-00001-of-" not in name):
+        if str(path) in known or "mmproj" in name or ("-of-" in name and "-00001-of-" not in name):
             continue
         try:
             found.append((path.stat().st_mtime, str(path)))

@@ -131,7 +131,8 @@ class OffGridApp(CopyingApp):
         self.pulse.label = clean_line(self.workstation.provider.label, 40)
         if self.model is None:
             recent = await self.workstation.recent.list()
-            self.choose_model(await asyncio.to_thread(usual_model, None, recent, self.paths.models))
+            here = self.workstation.library.models
+            self.choose_model(await asyncio.to_thread(usual_model, recent, here, self.paths.models))
         self.heart.settle()
         chat = self.chat_screen
         self.bridge.add(chat.post_message)
