@@ -18,6 +18,8 @@ from offgrid_tui.chat.recent import RecentModels
 from offgrid_tui.chat.service import ChatService
 from offgrid_tui.chat.speeds import measured_speeds
 from offgrid_tui.database.database import Database
+from offgrid_tui.downloads.events import DownloadChanged, DownloadProgressed
+from offgrid_tui.downloads.service import DownloadService
 from offgrid_tui.engine.builder.find import uses_gpu
 from offgrid_tui.engine.client import EngineClient
 from offgrid_tui.engine.contract import Reasoning, Sampling
@@ -26,6 +28,7 @@ from offgrid_tui.foundation.clock import SystemClock
 from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.foundation.events import Bus
 from offgrid_tui.library.service import Library
+from offgrid_tui.models.arriving import Arriving
 from offgrid_tui.models.make import make_models
 from offgrid_tui.models.service import ModelsService
 from offgrid_tui.models.speeds import MachineSpeeds
@@ -61,6 +64,7 @@ class Workstation:
     models: ModelsService
     speeds: MachineSpeeds
     hub: HubService
+    downloads: DownloadService
     _parts: AsyncExitStack
 
     @classmethod
@@ -109,11 +113,29 @@ class Workstation:
             parts.push_async_callback(_close, "hub", hub.close)
 
             speeds = MachineSpeeds(paths.cache, fit, lambda: database.read_now(measured_speeds))
-            models = make_models(paths, database, bus, fit, engine, clock=clock, speeds=speeds, seen=hub.everything)
+            arriving = Arriving()
+            models = make_models(
+                paths,
+                database,
+                bus,
+                fit,
+                engine,
+                clock=clock,
+                speeds=speeds,
+                arrivals=arriving,
+                seen=hub.everything,
+            )
             parts.push_async_callback(_close, "library", models.library.close)
             parts.push_async_callback(_close, "models", models.close)
             await models.library.start()
             await models.start()
+
+            downloads = DownloadService(paths, database, bus, access, models.library, settings, clock=clock)
+            parts.push_async_callback(_close, "downloads", downloads.close)
+            arriving.source = downloads.arrivals
+            bus.subscribe(DownloadChanged, lambda _: models.stale())
+            bus.subscribe(DownloadProgressed, lambda _: arriving.progressed(models.stale))
+            await downloads.start()
             bus.subscribe(ModelLoaded, lambda event: tasks.start(models.loaded(Path(event.loaded.model))))
 
             return cls(
@@ -132,6 +154,7 @@ class Workstation:
                 models=models,
                 speeds=speeds,
                 hub=hub,
+                downloads=downloads,
                 _parts=parts.pop_all(),
             )
 

@@ -138,6 +138,10 @@ class ModelsService:
         """
         return await asyncio.to_thread(self._details, self.row(key))
 
+    def stale(self) -> None:
+        """Something that the list shows has changed: it is joined again soon."""
+        self._stale.set()
+
     async def refresh(self, *, catalog: bool = False) -> None:
         """Join again, now; with `catalog`, after asking the sources again."""
         if catalog:
