@@ -5,57 +5,40 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import secrets
 import shutil
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
-from offgrid_tui.catalog.model import Proof, Variant
 from offgrid_tui.database.database import Database
 from offgrid_tui.downloads.contract import Patience
 from offgrid_tui.downloads.desk import Desk
-from offgrid_tui.downloads.errors import NoDownload
-from offgrid_tui.downloads.events import DownloadChanged, DownloadFailed, DownloadForgotten, DownloadProgressed
-from offgrid_tui.downloads.installing import installed_twin
 from offgrid_tui.downloads.model import (
-    ENDED,
-    SHOWN,
     UNDER_WAY,
     Download,
-    DownloadFile,
     DownloadState,
     Progress,
-    require,
 )
 from offgrid_tui.downloads.places import STOP
 from offgrid_tui.downloads.process import Stray
+from offgrid_tui.downloads.queue import DownloadQueue
 from offgrid_tui.downloads.store import TOPIC, DownloadStore
 from offgrid_tui.downloads.worker import DownloadWorker
 from offgrid_tui.foundation.clock import Clock, SystemClock
-from offgrid_tui.foundation.errors import OffGridError, RefusedError
+from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.foundation.events import Bus
-from offgrid_tui.foundation.text import clean_line
-from offgrid_tui.library.model import ModelState
-from offgrid_tui.library.names import stem_of
 from offgrid_tui.library.service import Library
 from offgrid_tui.network.access import NetworkAccess
 from offgrid_tui.settings.schema import Settings
 from offgrid_tui.system.identity import is_alive, name_process
 from offgrid_tui.system.paths import Paths
 
-if TYPE_CHECKING:
-    import apsw
-
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 INTERVAL = 64 * 2**20  # bytes between two journals: at most so many are fetched twice after a death
 LOOK = 2.0  # seconds between two looks at what other processes work on
 RETRY = 10.0  # seconds until a download is tried again that waits for space, or for the network to be allowed
 
 
-class DownloadService:
+class DownloadService(DownloadQueue):
     """`start` it before it works; it lives in that loop. Reading and commands work without: whoever else works on this
     home carries them out.
 
@@ -78,7 +61,7 @@ class DownloadService:
         patience: Patience | None = None,
         owner: str = "local",
     ) -> None:
-        self._desk = Desk(
+        desk = Desk(
             database=database,
             store=DownloadStore(owner),
             bus=bus,
@@ -91,197 +74,15 @@ class DownloadService:
             patience=patience or Patience(),
             interval=interval,
         )
+        super().__init__(desk)
         self._only: set[str] | None = set() if only else None
-        self._all: tuple[Download, ...] = ()
         self._at_once = settings.downloads.at_once
-        self._limit = self._desk.limit
+        self._limit = desk.limit
         self._workers: dict[str, tuple[DownloadWorker, asyncio.Task[None]]] = {}
         self._resting: dict[str, float] = {}  # id -> when it is tried again, on the monotonic clock
         self._tidied: set[tuple[str, DownloadState, float]] = set()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-
-    # ── what there is ──────────────────────────────────────────────────────────────────────────────────────────────
-
-    @property
-    def all(self) -> tuple[Download, ...]:
-        """In the order of the queue, then what has ended; as it was last read."""
-        return self._all
-
-    def download(self, id: str) -> Download:
-        """Raises NoDownload: there is none."""
-        found = next((one for one in self._all if one.id == id), None)
-        if found is None:
-            raise NoDownload(id)
-        return found
-
-    def progress(self, id: str) -> Progress:
-        """How far it is, as it was last told.
-
-        Raises:
-            NoDownload: there is none.
-        """
-        download = self.download(id)
-        if id in self._workers:
-            return replace(self._workers[id][0].progress, state=download.state)
-        return Progress(id, download.state, download.done, download.total, sum(f.received for f in download.files))
-
-    def arrivals(self) -> Mapping[str, tuple[ModelState, float | None]]:
-        """By key of a variant: its state, and how far it is (0 to 1). For lists of models."""
-        found: dict[str, tuple[ModelState, float | None]] = {}
-        for one in self._all:
-            if one.state in SHOWN:
-                total, done = one.total, self.progress(one.id).done
-                found[one.key] = SHOWN[one.state], min(1.0, done / total) if total else None
-        return found
-
-    async def refresh(self) -> None:
-        """Read the list again; tells what has changed."""
-        before = {one.id: one for one in self._all}
-        self._all = await self._desk.database.read(self._desk.store.all)
-        for now in self._all:
-            was = before.pop(now.id, None)
-            if was is None or _shown(was) != _shown(now):
-                self._desk.bus.publish(DownloadChanged(now, None if was is None else was.state))
-                if now.state is DownloadState.FAILED and (was is None or was.state is not now.state):
-                    self._desk.bus.publish(DownloadFailed(now))
-            elif was.done != now.done and now.id not in self._workers:
-                self._desk.bus.publish(DownloadProgressed(self.progress(now.id)))
-        for gone in before:
-            self._desk.bus.publish(DownloadForgotten(gone))
-        for id, (worker, _) in self._workers.items():
-            if not any(one.id == id and one.state in UNDER_WAY for one in self._all):
-                worker.stop()
-
-    # ── what a person does ─────────────────────────────────────────────────────────────────────────────────────────
-
-    async def get(self, variant: Variant, name: str = "", *, priority: int = 0) -> Download:
-        """Have `variant` come here: queued, or, where it is under way or here already, as it is.
-
-        Args:
-            name: of the model, as lists show it.
-
-        Raises:
-            RefusedError: it can't be had; off-grid mode.
-        """
-        if variant.proof is Proof.UNAVAILABLE or not variant.files:
-            raise RefusedError(
-                f"{clean_line(name or variant.key)} can't be had",
-                detail=f"{clean_line(variant.reason)}." if variant.reason else "It has no files.",
-                mend="Choose another variant: `offgrid show NAME` lists them.",
-            )
-        wanted = self._wanted(variant, name, priority)
-        shelf = self._desk.library.shelf
-        twin = await asyncio.to_thread(installed_twin, shelf, wanted)
-        if twin is None:
-            for host in self._desk.hosts(wanted):
-                if host == self._desk.access.hub_host:
-                    self._desk.access.require_hub(f"download {wanted.name}")
-                else:
-                    self._desk.access.policy.require(f"download {wanted.name}", host)
-
-        def write(conn: apsw.Connection) -> Download:
-            position = self._desk.store.last_position(conn) + 1
-            added = self._desk.store.add(conn, replace(wanted, position=position))
-            if twin is not None and added.state is DownloadState.QUEUED:
-                moved = self._desk.store.move(
-                    conn, added.id, DownloadState.INSTALLED, wanted.updated, model=twin.id, done=added.total or 0
-                )
-                return moved or added
-            return added
-
-        added = await self._desk.database.write(write)
-        if self._only is not None:
-            self._only.add(added.id)
-        self._resting.pop(added.id, None)
-        await self.refresh()
-        self._wake.set()
-        return added
-
-    def _wanted(self, variant: Variant, name: str, priority: int) -> Download:
-        now = self._desk.clock.wall()
-        return Download(
-            id=secrets.token_hex(4),
-            key=variant.key,
-            name=clean_line(name) or clean_line(stem_of(variant.files[0].path.rpartition("/")[2])),
-            files=tuple(
-                DownloadFile(
-                    file.path,
-                    file.size,
-                    file.sha256,
-                    file.role.value,
-                    "" if file.url else file.repository or variant.repository,
-                    file.url,
-                )
-                for file in variant.files
-            ),
-            state=DownloadState.QUEUED,
-            created=now,
-            updated=now,
-            quantisation=variant.quantisation,
-            repository=variant.repository,
-            revision=variant.revision or "",
-            publisher=variant.publisher,
-            priority=priority,
-        )
-
-    async def pause(self, id: str) -> Download:
-        """Stop the transfer and keep what came.
-
-        Raises:
-            NoDownload, RefusedError: it has ended already.
-        """
-        return await self._move(id, DownloadState.PAUSED)
-
-    async def resume(self, id: str) -> Download:
-        """Go on with what is paused; what waits tries again now.
-
-        Raises:
-            NoDownload, RefusedError: it has ended.
-        """
-        return await self._again(id)
-
-    async def retry(self, id: str) -> Download:
-        """Try again what failed or was cancelled, from what came.
-
-        Raises:
-            NoDownload, RefusedError: it is here.
-        """
-        return await self._again(id)
-
-    async def cancel(self, id: str, *, keep: bool = False) -> Download:
-        """Give it up; what came is deleted, unless `keep`.
-
-        Raises:
-            NoDownload, RefusedError: it is here already.
-        """
-        return await self._move(id, DownloadState.CANCELLED, discard=not keep)
-
-    async def prioritise(self, id: str, priority: int) -> Download:
-        """Higher goes first."""
-        return await self._change(id, lambda found: replace(found, priority=priority))
-
-    async def reorder(self, id: str, by: int) -> Download:
-        """Move it `by` places within its priority: up where that is negative."""
-        peers = [one for one in self._all if one.priority == self.download(id).priority and one.state not in ENDED]
-        order = [one for one in peers if one.id != id]
-        at = next((n for n, one in enumerate(peers) if one.id == id), 0)
-        to = max(0, min(len(order), at + by))
-        before = order[to - 1].position if to > 0 else (order[0].position - 1 if order else 0.0)
-        after = order[to].position if to < len(order) else before + 2
-        return await self._change(id, lambda found: replace(found, position=(before + after) / 2))
-
-    async def clear(self) -> int:
-        """Forget what has ended, but what failed with a part of it here; how many."""
-        gone = [
-            one.id
-            for one in self._all
-            if one.state is DownloadState.INSTALLED
-            or (one.state in ENDED and not self._desk.folder(one.id).exists() and not one.discard)
-        ]
-        await self._desk.database.write(lambda conn: self._desk.store.forget(conn, gone))
-        await self.refresh()
-        return len(gone)
 
     @property
     def at_once(self) -> int:
@@ -303,19 +104,12 @@ class DownloadService:
         self._limit = limit
         self._wake.set()
 
-    async def ended(self, ids: Iterable[str]) -> tuple[Download, ...]:
-        """Wait until none of `ids` is under way any more: installed, failed, paused or cancelled, by whomever."""
-        wanted = set(ids)
-        moved = asyncio.Event()
-        end = self._desk.bus.subscribe(DownloadChanged, lambda _: moved.set())
-        try:
-            while True:
-                moved.clear()
-                if not any(one.id in wanted and one.state in UNDER_WAY for one in self._all):
-                    return tuple(one for one in self._all if one.id in wanted)
-                await moved.wait()
-        finally:
-            end()
+    async def refresh(self) -> None:
+        """Read the list again; tells what has changed, and stops what is not to go on."""
+        await super().refresh()
+        for id, (worker, _) in self._workers.items():
+            if not any(one.id == id and one.state in UNDER_WAY for one in self._all):
+                worker.stop()
 
     # ── its life ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -347,7 +141,7 @@ class DownloadService:
             self._wake.clear()
             try:
                 await self.refresh()
-                await self._tidy()
+                await self.tidy()
                 while (claimed := await self._claim()) is not None:
                     self._begin(claimed)
                 await self._share()
@@ -409,7 +203,7 @@ class DownloadService:
         for worker, _ in self._workers.values():
             worker.limit(None if self._limit is None else max(1, self._limit // running))
 
-    async def _tidy(self) -> None:
+    async def tidy(self) -> None:
         """See to what nobody works on: a mover left alone by a paused or cancelled download is asked to stop, and what
         is not wanted is deleted."""
         for one in self._all:
@@ -426,45 +220,16 @@ class DownloadService:
                         ),
                     )
 
-    # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    def _own_progress(self, id: str) -> Progress | None:
+        return self._workers[id][0].progress if id in self._workers else None
 
-    async def _again(self, id: str) -> Download:
+    def _commanded(self, id: str) -> None:
         self._resting.pop(id, None)
+        if self._only is not None and self.download(id).state in UNDER_WAY:
+            self._only.add(id)
         if id in self._workers:
             self._workers[id][0].hurry()
-        found = next((one for one in self._all if one.id == id), None)
-        if found is not None and found.state in UNDER_WAY:
-            self._wake.set()
-            return found
-        if self._only is not None:
-            self._only.add(id)
-        return await self._move(id, DownloadState.QUEUED, discard=False)
-
-    async def _move(self, id: str, then: DownloadState, *, discard: bool = False) -> Download:
-        def change(found: Download) -> Download:
-            require(found, then)
-            return replace(found, state=then, waiting=None, problem=None, discard=discard)
-
-        return await self._change(id, change)
-
-    async def _change(self, id: str, change: Callable[[Download], Download]) -> Download:
-        store, now = self._desk.store, self._desk.clock.wall()
-
-        def write(conn: apsw.Connection) -> Download:
-            if (found := store.one(conn, id)) is None:
-                raise NoDownload(id)
-            changed = replace(change(found), updated=now)
-            store.put(conn, changed)
-            return changed
-
-        changed = await self._desk.database.write(write)
-        await self.refresh()
         self._wake.set()
-        return changed
-
-
-def _shown(one: Download) -> tuple[object, ...]:
-    return (one.state, one.waiting, one.problem, one.priority, one.position, one.files and one.total, one.model)
 
 
 def _settled(folder: Path, download: Download) -> bool:
