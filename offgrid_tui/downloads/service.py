@@ -35,7 +35,7 @@ from offgrid_tui.system.paths import Paths
 log = logging.getLogger(__name__)
 INTERVAL = 64 * 2**20  # bytes between two journals: at most so many are fetched twice after a death
 LOOK = 2.0  # seconds between two looks at what other processes work on
-RETRY = 10.0  # seconds until a download is tried again that waits for space, or for the network to be allowed
+RETRY = 10.0  # seconds until the change log is looked at again after it could not be read
 
 
 class DownloadService(DownloadQueue):
@@ -165,7 +165,7 @@ class DownloadService(DownloadQueue):
         """Seconds; None where only a command or another process's change can matter."""
         mine = self._workers.keys()
         others = any(one.state in UNDER_WAY and one.id not in mine for one in self._all)
-        return LOOK if others or self._resting else None
+        return min(LOOK, self._desk.patience.space) if others or self._resting else None
 
     async def _claim(self) -> Download | None:
         desk, now = self._desk, self._desk.clock.monotonic()
@@ -191,7 +191,7 @@ class DownloadService(DownloadQueue):
             log.warning("download %s: %s", worker.id, error)
         finally:
             if worker.rests:
-                self._resting[worker.id] = self._desk.clock.monotonic() + RETRY
+                self._resting[worker.id] = self._desk.clock.monotonic() + self._desk.patience.space
             self._workers.pop(worker.id, None)
             self._wake.set()
 
