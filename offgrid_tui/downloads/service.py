@@ -75,6 +75,8 @@ class DownloadService(DownloadQueue):
             interval=interval,
         )
         super().__init__(desk)
+        self.goes_on = False  # the queue is worked on in the background once this is closed
+        self._paths = paths
         self._only: set[str] | None = set() if only else None
         self._at_once = settings.downloads.at_once
         self._limit = desk.limit
@@ -123,7 +125,13 @@ class DownloadService(DownloadQueue):
         ]
 
     async def close(self, *, stay: bool = False) -> None:
-        """Stop the transfers, or, with `stay`, let those that run go on alone: the next OffGrid finds them."""
+        """Stop the transfers, or, with `stay`, let those that run go on alone: the next OffGrid finds them. Where they
+        are to go on (`goes_on`), a process without a terminal is that one.
+
+        Never raises.
+        """
+        going_on = self.goes_on and any(one.state in UNDER_WAY for one in self._all)
+        stay = stay or going_on
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -135,6 +143,13 @@ class DownloadService(DownloadQueue):
         if working:
             await asyncio.wait({task for _, task in working})
         self._workers.clear()
+        if going_on:
+            from offgrid_tui.downloads.background import go_on  # it imports us
+
+            try:
+                await asyncio.to_thread(go_on, self._paths)
+            except OSError as error:
+                log.warning("downloads don't go on in the background: %s", error)
 
     async def _run(self) -> None:
         while True:

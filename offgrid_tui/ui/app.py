@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -101,12 +102,17 @@ class OffGridApp(CopyingApp):
         self._interrupted = 0.0
         self.animation_level = "none"  # nothing glides: every step of it would be a packet over SSH
 
+    def _told_to_go(self, code: int) -> None:
+        if code == 128 + signal.SIGHUP and self._workstation is not None and self.settings.downloads.background:
+            self._workstation.downloads.goes_on = True  # the terminal is lost: that stops no transfer
+        self.start(self.leave(code))
+
     # ── opening ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def on_mount(self) -> None:
         self.load_themes()
         self.set_keymap(dict(self.settings.keys))
-        leave_on_signals(lambda code: self.start(self.leave(code)))
+        leave_on_signals(self._told_to_go)
         self.call_after_refresh(self.start, self._open())
 
     async def _open_workstation(self, bus: Bus) -> Workstation:

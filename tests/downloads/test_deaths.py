@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from offgrid_tui.downloads.background import lock_of
 from offgrid_tui.downloads.contract import Order
 from offgrid_tui.downloads.installing import install
 from offgrid_tui.downloads.journal import read_journal
@@ -218,3 +219,26 @@ async def _fetch_only(bench: Bench, id: str) -> None:
     async for _ in mover.said():
         pass
     await mover.ended()
+
+
+async def test_what_is_to_go_on_is_installed_without_a_terminal(
+    home: Paths, hub: LoopbackHub, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The terminal is lost: the transfer goes on, a second one is begun, and both are installed."""
+    monkeypatch.setenv("OFFGRID_NETWORK_HUB", hub.url)
+    monkeypatch.setenv("OFFGRID_DOWNLOADS_RESERVE", "0")
+    other = tiny(home.data.parent, seed=5)
+    hub.add("acme/Other-GGUF", other)
+    async with Bench(home, settings_for(hub, limit=1.0, at_once=1)) as bench:
+        added = await bench.downloads.get(variant_of(hub, files))
+        await bench.downloads.get(variant_of(hub, other, repository="acme/Other-GGUF"))
+        await until(lambda: bench.downloads.progress(added.id).done > 30_000)
+        bench.downloads.goes_on = True
+    async with Bench(home, settings_for(hub), work=False) as watches:
+        while {one.state for one in watches.downloads.all} != {DownloadState.INSTALLED}:
+            await watches.downloads.refresh()
+        await watches.library.reload()
+        assert len(watches.library.models) == 2
+    lock = lock_of(home)
+    await until(lock.try_acquire)
+    lock.release()
