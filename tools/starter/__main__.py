@@ -20,11 +20,13 @@ def main() -> None:
     tokenizer = steps.add_parser("tokenizer", help="learn the tokens (tokenizer.json) and cut the corpus (corpus.npz)")
     tokenizer.add_argument("--size", type=int, default=4096)
     tokenizer.add_argument("--sample", type=int, default=40_000, help="how many conversations to learn from")
+    tokenizer.add_argument("--of", type=Path, metavar="GGUF", help="take this model's tokens instead of learning them")
     train = steps.add_parser("train", help="train, or go on training (checkpoint.pt)")
     train.add_argument("--device", default="cpu", help="cpu or cuda")
     train.add_argument("--threads", type=int, default=1, help="for each worker")
     train.add_argument("--workers", type=int, help="parts computed side by side (default: one for each core)")
     train.add_argument("--no-bf16", action="store_true", help="compute in 32 bits (for a CPU without bf16)")
+    train.add_argument("--of", type=Path, metavar="GGUF", help="begin with this model's weights")
     train.add_argument("--compile", action="store_true", help="use torch.compile")
     for option in ("steps", "budget", "part", "every"):
         train.add_argument(f"--{option}", type=int)
@@ -53,7 +55,12 @@ def _tokenizer(arguments: argparse.Namespace) -> None:
     from tools.starter import data, tokenizer
 
     corpus = arguments.folder / "corpus.jsonl"
-    made = tokenizer.train(data.texts(corpus, arguments.sample), arguments.size)
+    if arguments.of is not None:
+        from tools.starter.warm import tokenizer_of
+
+        made = tokenizer_of(arguments.of)
+    else:
+        made = tokenizer.train(data.texts(corpus, arguments.sample), arguments.size)
     made.save(arguments.folder / "tokenizer.json")
     packed = data.pack(corpus, made)
     packed.save(arguments.folder / "corpus.npz")
@@ -81,6 +88,7 @@ def _train(arguments: argparse.Namespace) -> None:
         bf16=not arguments.no_bf16,
         compile_=arguments.compile,
         workers=arguments.workers or (1 if arguments.device != "cpu" else os.cpu_count() or 1),
+        of=arguments.of,
     )
     print(f"{trainer.model.parameters_total():,} parameters, {len(packed.tokens):,} tokens of corpus")
     if not trainer.run():

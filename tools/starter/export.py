@@ -100,18 +100,24 @@ def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
     writer.add_chat_template(CHAT_TEMPLATE)
 
 
-def _tensors(model: Llama) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+def tensor_names(layers: int) -> Iterator[tuple[str, str]]:
+    """Each tensor of the model: our name, and llama.cpp's."""
     names = {
         "attention_norm": "attn_norm", "attention.q": "attn_q", "attention.k": "attn_k", "attention.v": "attn_v",
         "attention.output": "attn_output", "forward_norm": "ffn_norm", "gate": "ffn_gate", "up": "ffn_up",
         "down": "ffn_down",
     }  # fmt: skip
-    yield "token_embd.weight", _array(model.embedding.weight)
-    for index, block in enumerate(model.blocks):
-        state = block.state_dict()
+    yield "embedding.weight", "token_embd.weight"
+    for index in range(layers):
         for ours, theirs in names.items():
-            yield f"blk.{index}.{theirs}.weight", _array(state[f"{ours}.weight"])
-    yield "output_norm.weight", _array(model.norm.weight)
+            yield f"blocks.{index}.{ours}.weight", f"blk.{index}.{theirs}.weight"
+    yield "norm.weight", "output_norm.weight"
+
+
+def _tensors(model: Llama) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+    state = model.state_dict()
+    for ours, theirs in tensor_names(model.shape.layers):
+        yield theirs, _array(state[ours])
 
 
 def _array(tensor: torch.Tensor) -> npt.NDArray[np.float32]:

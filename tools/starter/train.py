@@ -57,14 +57,20 @@ class Trainer:
         bf16: bool,
         compile_: bool,
         workers: int = 1,
+        of: Path | None = None,
     ) -> None:
-        """`workers` compute the parts of a step side by side: on a CPU that others use too they get further than as
-        many threads in one product, which wait for one another at every one."""
+        """`of` is a GGUF file to begin with. `workers` compute the parts of a step side by side: on a CPU that others
+        use too they get further than as many threads in one product, which wait for one another at every one."""
         torch.manual_seed(plan.seed)
         self._folder, self._packed, self._plan = folder, packed, plan
         self._device = torch.device(device)
         self._bf16 = bf16
-        self.model = Llama(shape).to(self._device)
+        self.model = Llama(shape)
+        if of is not None:
+            from tools.starter.warm import take_weights  # needs what only it and export need
+
+            take_weights(self.model, of)
+        self.model.to(self._device)
         self._models = [self.model, *(_twin(self.model) for _ in range(workers - 1))]
         self._calls: list[Any] = [torch.compile(model) if compile_ else model for model in self._models]
         self._pool = ThreadPoolExecutor(workers)
