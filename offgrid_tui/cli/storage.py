@@ -88,7 +88,9 @@ def _rows(found: Storage) -> list[tuple[str, str, str, str]]:
         model = use.model
         said = f"{model.name} {model.facts.quantisation}".strip()
         rows.append((model.origin.value, bytes_text(use.on_disk), said, str(model.path)))
-    rows += [("partial", bytes_text(size), "an import that was cut off", str(path)) for path, size in found.partials]
+    for path, size in found.partials:
+        said = "part of a download" if path.name.startswith("download-") else "an import that was cut off"
+        rows.append(("partial", bytes_text(size), said, str(path)))
     if found.states:
         rows.append(("states", bytes_text(found.states), "saved conversations' states", ""))
     rows += [("untracked", bytes_text(one.size), one.why, str(one.path)) for one in found.unknown]

@@ -67,6 +67,7 @@ class Kind(StrEnum):
     PROGRESS = "progress"
     WAITING = "waiting"
     PINNED = "pinned"  # the hub named commit, size or hash of a file
+    REACHED = "reached"  # another host, named in the title: for the ledger of who was spoken to
     ARRIVED = "arrived"  # one file, whole, on disk
     DONE = "done"  # all of them; the last line
     STOPPED = "stopped"  # as asked; the last line

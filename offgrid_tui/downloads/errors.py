@@ -48,6 +48,7 @@ class WrongLength(BadAnswer):
         there = "more than it said" if found is None else f"{found} bytes"
         said = "no length" if expected is None else f"{expected} bytes"
         super().__init__(host, f"The file has {said}; it sends {there}")
+        self.endless = found is None  # what came of it may be anything
 
 
 class WrongRange(BadAnswer):

@@ -272,6 +272,9 @@ class DownloadWorker:
                 self._meter.saw(sum(self._received), arriving=False)
                 await self._to(DownloadState.WAITING, waiting=Waiting(said.waiting), problem=problem)
                 self._tell(now=True)
+            case Kind.REACHED if said.title not in self._desk.hosts(self._download):
+                # Asked in the mover already; asked here too, so that this process's ledger has it.
+                self._desk.access.policy.require(f"download {self._download.name}", said.title)
             case Kind.PINNED:
                 await self._pin(number, said)
             case Kind.PROGRESS | Kind.ARRIVED:

@@ -98,6 +98,12 @@ def move(shelf: Shelf, target: Path, job: Job) -> Moved:
     with shelf.lock():
         if somebody_imports(shelf):
             raise BusyError("Another process imports a model just now", mend="Wait until it is done.")
+        if others := [entry.name for entry in shelf.incoming.glob("*") if not entry.name.startswith("import-")]:
+            raise BusyError(
+                "Downloads are not finished",
+                detail=f"What came of {len(others)} of them lies in the folder that would be moved.",
+                mend="Let them finish, or cancel them: `offgrid downloads`.",
+            )
         journal = unfinished(shelf)
         if journal is None:
             journal = _begin(shelf, target)

@@ -62,7 +62,9 @@ class Storage:
 
     folder: Path  # where the models are, links followed
     models: tuple[ModelUse, ...]
-    partials: tuple[tuple[Path, int], ...]  # of arrivals that were cut off; `offgrid storage --clean`
+    partials: tuple[
+        tuple[Path, int], ...
+    ]  # of arrivals that were cut off (`offgrid storage --clean`), and of downloads
     states: int  # bytes of saved conversations' states
     unknown: tuple[Unknown, ...]
     others: tuple[OtherStore, ...]
@@ -78,7 +80,10 @@ def measure(shelf: Shelf, stores: Iterable[Store]) -> Storage:
     """Look at all of it. Blocks: counting a large store takes seconds."""
     models = shelf.models()
     uses = sorted((ModelUse(m, _on_disk(f.path for f in m.files)) for m in models), key=lambda use: -use.on_disk)
-    partials = tuple((one.path, one.size) for one in leftovers(shelf))
+    partials = (
+        *((one.path, one.size) for one in leftovers(shelf)),
+        *((folder, size_of(folder)) for folder in sorted(shelf.incoming.glob("download-*"))),
+    )
     unknown = tuple(sorted(_unknown(shelf, models), key=lambda one: -one.size))
     others = tuple(
         OtherStore(

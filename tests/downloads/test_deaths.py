@@ -25,12 +25,13 @@ from tests.downloads.downloads_desk import INTERVAL, REPOSITORY, Bench, settings
 from tests.support.hub import LoopbackHub
 
 SEED = 20261120  # of the moments; another one has to hold as well
+KILLS = int(os.environ.get("OFFGRID_TEST_KILLS", "12"))  # of movers in one download
 PIECE = 64 * 2**10  # bytes that come at once and are on their way when a process dies
 
 
 @pytest.fixture
 def files(hub: LoopbackHub, tmp_path: Path) -> dict[str, bytes]:
-    made = tiny(tmp_path, kib=1536, tensors=6, split=2)
+    made = tiny(tmp_path, kib=max(1536, KILLS * 120), tensors=6, split=2)
     hub.add(REPOSITORY, made)
     assert len(made) == 3
     return made
@@ -61,7 +62,7 @@ async def test_movers_that_are_killed_cost_an_interval_each(
     lost = kills = 0
     async with Bench(home, settings_for(hub, limit=1.5)) as bench:
         added = await bench.downloads.get(variant_of(hub, files))
-        while kills < 12 and bench.downloads.download(added.id).state is not DownloadState.INSTALLED:
+        while kills < KILLS and bench.downloads.download(added.id).state is not DownloadState.INSTALLED:
             goal = _on_disk(home) + moments.randrange(20_000, 150_000)
             await until(lambda goal=goal: (_on_disk(home) >= goal and _mover(home)) or _over(bench, added.id))
             if (pid := _mover(home)) is None:
@@ -82,7 +83,7 @@ async def test_movers_that_are_killed_cost_an_interval_each(
         [model] = bench.library.models
         assert {file.path.name: file.path.read_bytes() for file in model.files} == files
         assert model.check is Check.VERIFIED and _folder(home) is None
-    assert kills >= 8 and lost <= kills * (INTERVAL + PIECE)
+    assert kills >= KILLS * 2 // 3 and lost <= kills * (INTERVAL + PIECE)
 
 
 def _over(bench: Bench, id: str) -> bool:

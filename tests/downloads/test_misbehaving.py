@@ -32,6 +32,7 @@ from tests.downloads.downloads_desk import (
 from tests.support.hub import Fault, LoopbackHub
 
 NAME = "tiny-Q4_0.gguf"
+CERTIFICATE = Path(__file__).parent.parent / "support" / "loopback.pem"
 AFTER = 200_000  # bytes that come before something goes wrong
 
 
@@ -147,6 +148,15 @@ async def test_the_token_goes_to_the_hub_alone(home: Paths, hub: LoopbackHub, fi
         assert not path.is_file() or secret.encode() not in path.read_bytes()
 
 
+async def test_a_hub_of_ones_own_behind_tls(home: Paths, tmp_path: Path) -> None:
+    with LoopbackHub(tls=CERTIFICATE) as hub:
+        files = tiny(tmp_path)
+        hub.add(REPOSITORY, files)
+        done, _, bench = await _arrive(home, hub, variant_of(hub, files), network={"ca_file": str(CERTIFICATE)})
+        assert done.state is DownloadState.INSTALLED
+        assert [contact.host for contact in bench.access.policy.ledger] == ["127.0.0.1"] * 2  # asked for, and begun
+
+
 async def test_a_gated_repository_says_what_to_do(home: Paths, hub: LoopbackHub, files: dict[str, bytes]) -> None:
     hub.repositories[REPOSITORY].gated = "auto"
     done, _, _ = await _arrive(home, hub, variant_of(hub, files))
@@ -200,6 +210,27 @@ async def test_more_than_was_said_is_a_broken_answer_where_no_length_is_known(
     done, _, bench = await _arrive(home, hub, _by_address(hub))
     assert done.state is DownloadState.INSTALLED
     assert bench.library.models[0].size == len(files[NAME])
+
+
+@pytest.mark.parametrize("sizes", [True, False])
+async def test_a_body_without_end_is_thrown_away(
+    home: Paths, hub: LoopbackHub, files: dict[str, bytes], sizes: bool
+) -> None:
+    hub.misbehave(Fault.ENDLESS, server="cdn", times=1)
+    variant = variant_of(hub, files) if sizes else without_sizes(variant_of(hub, files))
+    done, _, _ = await _arrive(home, hub, variant)
+    assert done.state is DownloadState.INSTALLED
+    assert fetched(hub) == ["", ""]
+
+
+async def test_a_page_that_stands_in_the_way_is_thrown_away(
+    home: Paths, hub: LoopbackHub, files: dict[str, bytes]
+) -> None:
+    """A captive portal's page: 200, no length, shorter than the file. Nothing of it stays in the part."""
+    hub.misbehave(Fault.PORTAL, server="cdn", times=2)
+    done, _, _ = await _arrive(home, hub, variant_of(hub, files))
+    assert done.state is DownloadState.INSTALLED
+    assert fetched(hub) == ["", "", ""]
 
 
 # ── what the bytes are ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ import pytest
 from offgrid_tui.catalog.model import Proof, Variant
 from offgrid_tui.downloads.errors import NoDownload
 from offgrid_tui.downloads.model import ACTIVE, MOVES, UNDER_WAY, DownloadState, may
-from offgrid_tui.foundation.errors import RefusedError
+from offgrid_tui.foundation.errors import BusyError, RefusedError
 from offgrid_tui.system.paths import Paths
 from tests.downloads.downloads_desk import Bench, fetched, settings_for, tiny, until, variant_of
 from tests.support.hub import Fault, LoopbackHub
@@ -82,6 +82,22 @@ async def test_cancel_keeps_what_came_where_that_is_wanted(
         assert again.id == added.id
         assert (await bench.downloads.ended([added.id]))[0].state is S.INSTALLED
         assert fetched(hub)[-1].startswith("bytes=1")
+
+
+async def test_the_models_stay_where_they_are_while_something_comes(
+    home: Paths, hub: LoopbackHub, variants: list[Variant], tmp_path: Path
+) -> None:
+    async with Bench(home, settings_for(hub, limit=0.2)) as bench:
+        added = await bench.downloads.get(variants[0])
+        await until(lambda: bench.downloads.progress(added.id).done > 50_000)
+        with pytest.raises(BusyError) as caught:
+            await bench.library.move(tmp_path / "elsewhere")
+        assert "offgrid downloads" in caught.value.mend
+        [(path, size)] = (await bench.library.storage()).partials
+        assert path.name == f"download-{added.id}" and size >= 50_000
+        await bench.downloads.cancel(added.id)
+        await until(lambda: not _incoming(home))
+        await bench.library.move(tmp_path / "elsewhere")
 
 
 async def test_the_same_model_is_one_download(home: Paths, hub: LoopbackHub, variants: list[Variant]) -> None:

@@ -25,6 +25,7 @@ class Fault(StrEnum):
     FLIP = "flips a bit of the body"
     STALL = "sends `after` bytes of the body, then nothing, without breaking the connection"
     CRAWL = "sends the body, after `after` bytes, a few bytes at a time"
+    PORTAL = "answers with a page of its own, without a length"
     OTHER_LENGTH = "says that the file is seven bytes longer"
     REDIRECT = "sends elsewhere: to `target`"
 

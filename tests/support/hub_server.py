@@ -91,6 +91,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
                 head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
                 self._each(0.0, head, b" " * 65536)
+            case Fault.PORTAL:
+                self.close_connection = True
+                head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n"
+                self.wfile.write(head + b"<html>Please log in</html>" * 100)
             case Fault.GARBAGE:
                 self.answer(200, b"<html>\x1b]0;owned\x07 not JSON", "application/json")
             case Fault.WRONG_SHAPE:

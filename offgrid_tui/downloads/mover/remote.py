@@ -50,6 +50,7 @@ class Answer:
     ends: int | None
     size: int | None  # of the whole
     etag: str
+    sized: bool = True  # whether the server itself said how much comes
 
     def pieces(self) -> Iterator[bytes]:
         """The bytes as they come.
@@ -204,7 +205,8 @@ class Remote:
             raise _said_no(host, self._file.name, status)
         length = headers.get("content-length", "")
         size = int(length) if length.isascii() and length.isdigit() and len(length) < 19 else None
-        return Answer(response, host, 0, self._sized(host, size), size or self._file.size, etag)
+        ends = self._sized(host, size)
+        return Answer(response, host, 0, ends, size or self._file.size, etag, sized=size is not None)
 
     def _range(self, response: httpx2.Response, host: str, offset: int, etag: str) -> Answer:
         match = _RANGE.fullmatch(response.headers.get("content-range", ""))

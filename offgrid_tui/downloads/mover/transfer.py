@@ -39,6 +39,7 @@ class Transfer:
         self._wire = wire
         self._folder = Path(order.folder)
         self._pace = Pace(control)
+        self._hosts: set[str] = set()  # that bytes came from
         self._commits: dict[str, str] = {}  # by repository, as the hub named them
         self._told = 0.0
         self.part: Part | None = None
@@ -109,8 +110,9 @@ class Transfer:
                 self._wait(file, part, Waiting.REST, min(wait, self._order.patience.rest), error)
             except (NetworkError, BadAnswer) as error:
                 failures = 1 if part.offset > before else failures + 1
-                if isinstance(error, WrongRange) and failures > 1:
-                    part.restart()  # it can't, or won't, go on with what is here
+                can_not = isinstance(error, WrongRange) and failures > 1
+                if can_not or (isinstance(error, WrongLength) and error.endless):
+                    part.restart()  # it can't go on with what is here; or what is here may be anything
                 if isinstance(error, BadAnswer) and failures >= _SENSELESS:
                     raise
                 asked = getattr(error, "wait", None)
@@ -130,11 +132,16 @@ class Transfer:
         finally:
             answer.response.close()
         if answer.ends is not None and part.offset < answer.ends:
+            if not answer.sized:
+                part.restart()  # as the page of a captive portal would be: nothing said what it is
             raise WrongLength(answer.host, answer.ends, part.offset)
 
     def _take(self, answer: Answer, file: OrderedFile, part: Part) -> None:
         if answer.offset != part.offset:
             part.restart()
+        if answer.host not in self._hosts:
+            self._hosts.add(answer.host)
+            self._wire.say(Said(Kind.REACHED, file.number, title=clean_line(answer.host)))
         part.learn(etag=answer.etag, host=answer.host, size=answer.size or part.journal.size)
         if file.size is None and answer.size:
             self._wire.say(Said(Kind.PINNED, file.number, size=answer.size))
