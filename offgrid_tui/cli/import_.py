@@ -8,6 +8,8 @@ import json
 import re
 from pathlib import Path
 
+from offgrid_tui.cli.import_bundle import add_arguments as bundle_arguments
+from offgrid_tui.cli.import_bundle import import_bundle
 from offgrid_tui.cli.installed import model_json, progress, refused_json, tell_refused
 from offgrid_tui.cli.list_ import CHECKS
 from offgrid_tui.cli.models import open_models
@@ -19,6 +21,7 @@ from offgrid_tui.library.importing import Imported, Refused, Wish, find_sets
 from offgrid_tui.library.place import ALL, Method
 from offgrid_tui.settings.load import load_settings
 from offgrid_tui.system.paths import Paths
+from offgrid_tui.transfer.reading import folder_of
 
 _SAID = {
     Method.REFLINK: "shares the blocks of the original (reflink)",
@@ -28,12 +31,16 @@ _SAID = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a .gguf file, any part of a split set, or a folder")
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="a .gguf file, any part of a split set, a folder, or a stick's bundle"
+    )
     parser.add_argument("--copy", action="store_true", help="copy, even where the bytes could be shared")
     parser.add_argument("--sha256", metavar="HEX", help="take the file only if this is its SHA-256")
     parser.add_argument("--name", metavar="NAME", help="how the model is called in lists")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    bundle_arguments(parser)
     parser.epilog = (
+        "Without a PATH, mounted sticks and disks are searched for a bundle. "
         "Parts of a split set and the projector (mmproj) beside a model come with it. The original stays where it is; "
         "`offgrid adopt` takes models into the list without bringing them."
     )
@@ -51,10 +58,22 @@ def _wish(args: argparse.Namespace) -> Wish:
     return Wish((Method.COPY,) if args.copy else ALL, sha256, args.name or "")
 
 
+def _bundle(args: argparse.Namespace) -> Path | None:
+    """The folder with a bundle that was named; None where files and plain folders were."""
+    found = [folder for text in args.paths if (folder := folder_of(Path(text).expanduser().absolute())) is not None]
+    if found and len(args.paths) > 1:
+        raise UsageError("A bundle is imported by itself", mend="Name one at a time.")
+    if (found or not args.paths) and (args.sha256 or args.name):
+        raise UsageError("--sha256 and --name are for files", mend="A bundle says both of each of its models.")
+    return found[0] if found else None
+
+
 async def _run(args: argparse.Namespace, wish: Wish, paths: Paths) -> int:
     done: list[Imported] = []
     refused: list[Refused] = []
     async with open_models(paths, load_settings(paths)) as opened:
+        if (folder := _bundle(args)) is not None or not args.paths:
+            return await import_bundle(opened, paths, folder, args)
         with progress(opened) as line:
             for text in args.paths:
                 try:

@@ -23,6 +23,8 @@ _DOING = {
     "adopt": "adopting",
     "move": "moving",
     "reconcile": "reading",
+    "export": "writing",
+    "check": "reading",
 }
 
 

@@ -35,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "updates": ("offgrid_tui.cli.updates", "whether installed models changed where they came from"),
     "remove": ("offgrid_tui.cli.remove", "remove a model, or forget an adopted one"),
     "storage": ("offgrid_tui.cli.storage", "what takes space; move the models to another disk"),
+    "export": ("offgrid_tui.cli.export", "write models to a stick or folder, signed"),
+    "keys": ("offgrid_tui.cli.keys", "keys that bundles are signed with, and whose are trusted"),
     "alias": ("offgrid_tui.cli.alias", "your own short names for models"),
     "favourite": ("offgrid_tui.cli.favourite", "mark a model: favourite, pinned, a note"),
     "engine": ("offgrid_tui.cli.engine", "the llama.cpp engine: info, build, log"),

@@ -7,7 +7,7 @@ from typing import Literal
 
 from offgrid_tui.library.model import InstalledModel
 
-Work = Literal["import", "verify", "adopt", "move", "reconcile"]
+Work = Literal["import", "verify", "adopt", "move", "reconcile", "export", "check"]
 
 
 @dataclass(frozen=True, slots=True)

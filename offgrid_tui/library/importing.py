@@ -98,7 +98,7 @@ def import_set(shelf: Shelf, found: FileSet, wish: Wish, job: Job, source: str =
         Stopped: somebody stopped the job.
     """
     header, found = read_set(found)
-    sweep(shelf)
+    sweep(shelf, kept=False)
     if (here := _recorded(shelf, found)) is not None:
         return Imported(here, None, already=True)
     sizes = [path.stat().st_size for path in found.files]

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from offgrid_tui.foundation.errors import DamagedError, OffGridError
+from offgrid_tui.foundation.errors import BusyError, DamagedError, OffGridError
 from offgrid_tui.library.errors import failed
 from offgrid_tui.library.model import InstalledModel
 from offgrid_tui.library.names import new_id
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 _JOURNAL = "journal.json"
 _LOCK = "lock"
 _PREFIX = "import-"
+_KEPT = _PREFIX + "kept-"  # of arrivals that a later try goes on with
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,31 @@ class Arriving:
     def part(self, number: int) -> Path:
         """Where file `number` of the model is written. Its name does not end in .gguf: it is none yet."""
         return self.folder / f"{number:04}.part"
+
+
+@contextmanager
+def kept_arrival(shelf: Shelf, key: str) -> Iterator[Arriving]:
+    """A folder for the arrival of what `key` names: the same at each try. What was written stays where a try fails;
+    it is gone once it ends well.
+
+    Raises:
+        BusyError: the same arrives in another process.
+        OffGridError: it can't be made.
+    """
+    require_folder(shelf)
+    folder = shelf.incoming / f"{_KEPT}{key}"
+    lock = FileLock(folder / _LOCK, what="the import")
+    try:
+        free = lock.try_acquire()
+    except OSError as error:
+        raise failed("Making a folder for what arrives", folder, error) from None
+    if not free:
+        raise BusyError("Another OffGrid imports the same", mend="Wait until it is done.")
+    try:
+        yield Arriving(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -137,11 +163,11 @@ def leftovers(shelf: Shelf) -> list[Leftover]:
     return found
 
 
-def sweep(shelf: Shelf) -> int:
-    """Delete what `leftovers` lists; bytes that came free."""
+def sweep(shelf: Shelf, *, kept: bool = True) -> int:
+    """Delete what `leftovers` lists, with or without what a later try could go on with; bytes that came free."""
     freed = 0
     for folder, lock in _abandoned(shelf):
-        if not (folder / _JOURNAL).exists():
+        if not (folder / _JOURNAL).exists() and (kept or not folder.name.startswith(_KEPT)):
             freed += sum(p.stat().st_blocks * 512 for p in folder.glob("*.part"))
             shutil.rmtree(folder, ignore_errors=True)
         lock.release()
