@@ -30,6 +30,7 @@ def main() -> None:
     train.add_argument("--compile", action="store_true", help="use torch.compile")
     for option in ("steps", "budget", "part", "every"):
         train.add_argument(f"--{option}", type=int)
+    train.add_argument("--descent", type=float, help="the part of all steps in which the rates fall to nothing")
     for option in ("layers", "width", "heads", "kv_heads", "feed_forward"):
         train.add_argument(f"--{option.replace('_', '-')}", type=int)
     export = steps.add_parser("export", help="write the GGUF files (pocket-f32.gguf, pocket-q8_0.gguf)")
@@ -95,7 +96,7 @@ def _train(arguments: argparse.Namespace) -> None:
         raise SystemExit(130)  # interrupted: the same command goes on from the checkpoint
 
 
-def _given(arguments: argparse.Namespace, kind: type) -> dict[str, int]:
+def _given(arguments: argparse.Namespace, kind: type) -> dict[str, float]:
     """The fields of the dataclass `kind` that the command line names."""
     values = {field.name: getattr(arguments, field.name, None) for field in dataclasses.fields(kind)}
     return {name: value for name, value in values.items() if value is not None}
