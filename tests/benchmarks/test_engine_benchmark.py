@@ -21,7 +21,7 @@ from offgrid_tui.engine.worker import __main__ as worker_main
 from offgrid_tui.engine.worker.wire import Wire
 from tests.support.engine import engine_python
 
-SIZES = Sizes(prompt=64, decode=96, prefix=64, tail=8, long_prompt=3600, rounds=2)
+SIZES = Sizes(prompt=64, decode=400, prefix=64, tail=8, long_prompt=3600, rounds=2)
 
 
 async def test_the_comparisons_run_on_a_tiny_model(random_model: Path) -> None:
@@ -41,7 +41,7 @@ async def test_the_comparisons_run_on_a_tiny_model(random_model: Path) -> None:
     compared = [*sections["one"][:2], *sections["several"]]
     assert [row["name"] for row in compared] == [
         "prefill, 64 tokens",
-        "decode, 96 tokens at depth 64",
+        "decode, 400 tokens at depth 64",
         "2 at once, prefix known",
         "2 at once, prefix new",
     ]

@@ -135,6 +135,8 @@ def test_ctrl_c_stops_an_import_and_leaves_nothing(home: Paths, tmp_path: Path) 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell starts what runs in its background deaf to ctrl+c, and the tests with it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None and process.stdout.readline() == "held\n"
     process.send_signal(signal.SIGINT)

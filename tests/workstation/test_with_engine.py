@@ -105,8 +105,8 @@ async def test_stop_at_every_stage(station: Workstation, slow_model: Path, stage
     assert not [e for e in ear.told[at:] if isinstance(e, AnswerProgressed)]
     assert ended.content == ear.text(answer)
     assert LONG_TEXT.startswith(ended.content) and len(ended.content) < len(LONG_TEXT)
-    if stage != "answer":
-        assert ended.content == ""
+    if stage != "answer":  # unless words came before we got round to it
+        assert ended.content == "".join(e.text for e in ear.told[:at] if isinstance(e, AnswerGrew))
 
     async with asyncio.timeout(60):  # the engine itself lets go of it
         while (report := await station.engine.status()) and any(w.running + w.waiting for w in report.workers):
