@@ -19,9 +19,9 @@ from offgrid_tui.transfer.keys import FIRST, Key, KeyStore, public_key, read_pub
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(dest="action", metavar="ACTION")
+    commands = parser.add_subparsers(dest="action", metavar="ACTION", help="list is what `offgrid keys` alone does")
     create = commands.add_parser("create", help="make a pair of keys of your own")
-    create.add_argument("name", nargs="?", default=FIRST, metavar="NAME")
+    create.add_argument("name", nargs="?", default=FIRST, metavar="NAME", help="of the key (default: offgrid)")
     show = commands.add_parser("list", help="your keys, and those that are trusted or revoked (the default)")
     trust = commands.add_parser("trust", help="accept what is signed with this public key from now on")
     trust.add_argument("file", metavar="FILE", help="what `offgrid keys export` wrote on the other machine")
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     revoke = commands.add_parser("revoke", help="never again accept a key")
     revoke.add_argument("key", metavar="KEY", help="its name, or the first digits of its fingerprint")
     export = commands.add_parser("export", help="write your public key, to be given away")
-    export.add_argument("name", nargs="?", default="", metavar="NAME")
+    export.add_argument("name", nargs="?", default="", metavar="NAME", help="of the key (default: your first)")
     export.add_argument("--to", metavar="FILE", help="write it there (default: stdout)")
     for one in (parser, create, show, trust, revoke):
         one.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")

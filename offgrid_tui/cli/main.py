@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "remove": ("offgrid_tui.cli.remove", "remove a model, or forget an adopted one"),
     "storage": ("offgrid_tui.cli.storage", "what takes space; move the models to another disk"),
     "export": ("offgrid_tui.cli.export", "write models to a stick or folder, signed"),
+    "sync": ("offgrid_tui.cli.sync", "write to a stick only what changed"),
     "keys": ("offgrid_tui.cli.keys", "keys that bundles are signed with, and whose are trusted"),
     "alias": ("offgrid_tui.cli.alias", "your own short names for models"),
     "favourite": ("offgrid_tui.cli.favourite", "mark a model: favourite, pinned, a note"),

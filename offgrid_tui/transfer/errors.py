@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from offgrid_tui.foundation.errors import BusyError, DamagedError, NotFoundError, RefusedError
+from offgrid_tui.foundation.errors import DamagedError, NotFoundError, OffGridError, RefusedError
 from offgrid_tui.foundation.text import clean_line
 
 
@@ -24,6 +24,16 @@ class DamagedBundle(DamagedError):
 
     def __init__(self, why: str, mend: str = "Export it again. Nothing of it was installed.") -> None:
         super().__init__("The bundle is damaged", detail=clean_line(why, 400), mend=mend)
+
+
+class FileTooLarge(OffGridError):
+    """The medium refuses files of a size that it was not known to refuse."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{clean_line(str(folder))} can't hold a file of this size",
+            mend="Export with --part-size 1G.",
+        )
 
 
 class UnfinishedBundle(RefusedError):
@@ -92,14 +102,6 @@ class ForeignBundle(RefusedError):
             detail=f"{clean_line(str(folder))}: {clean_line(why, 300)}",
             mend="Export to another folder, or remove offgrid-bundle and what begins like it.",
         )
-
-
-def media_busy(folder: Path) -> BusyError:
-    return BusyError(
-        "Another OffGrid writes to this medium",
-        detail=clean_line(str(folder)),
-        mend="Wait until it is done.",
-    )
 
 
 def spaced(fingerprint: str) -> str:

@@ -7,6 +7,7 @@ as far as that signature proves them to be our own.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -28,7 +29,7 @@ from offgrid_tui.system.durable import sync_folder
 from offgrid_tui.system.locks import FileLock
 from offgrid_tui.transfer import texts
 from offgrid_tui.transfer.copying import Stretch, copy_range, read_back, write_small
-from offgrid_tui.transfer.errors import DamagedBundle, ForeignBundle
+from offgrid_tui.transfer.errors import DamagedBundle, FileTooLarge, ForeignBundle
 from offgrid_tui.transfer.keys import Key, KeyStore
 from offgrid_tui.transfer.layout import (
     LARGEST_TEXT,
@@ -74,6 +75,7 @@ class Base:
     signature: str
     digests: Mapping[str, str]  # as they were signed
     ours: frozenset[str]  # what an export that was cut off would have written
+    unfinished: bool = False  # such an export is to be gone on with
 
 
 def look(folder: Path, keys: KeyStore) -> Base:
@@ -88,15 +90,16 @@ def look(folder: Path, keys: KeyStore) -> Base:
         return Base((), {}, "", "", {}, frozenset())
     sizes = files_below(root)
     ours: frozenset[str] = frozenset()
-    if (folder / UNFINISHED).exists():
+    begun = (folder / UNFINISHED).exists()
+    if begun:
         manifest, signature, ours = _journal(folder)
     else:
         manifest = _text(root, MANIFEST) if MANIFEST in sizes else ""
         signature = _text(folder, SIGNATURE) if os.path.lexists(folder / SIGNATURE) else ""
-    if not manifest and not signature and all(is_partial(path) or path in ours for path in sizes):
-        return Base((), sizes, "", "", {}, ours)
+    if not manifest and not signature and (begun or all(is_partial(path) for path in sizes)):
+        return Base((), sizes, "", "", {}, ours, begun)
     models, digests = _own_models(folder, keys, manifest, signature)
-    return Base(models, sizes, manifest, signature, digests, ours)
+    return Base(models, sizes, manifest, signature, digests, ours, begun)
 
 
 def plan_export(
@@ -116,6 +119,7 @@ def export(plan: Plan, base: Base, keys: KeyStore, key: Key, clock: Clock, job: 
         NoSpace: there is no room for it, or no longer.
         DamagedError: a model's own file changed, or the medium gives back other bytes than it was given.
         Stopped: somebody stopped it; the next one goes on.
+        FileTooLarge: the medium refuses files of a size that its filesystem is not known to refuse.
         BusyError: another export to the same place is under way.
         OffGridError: the system refuses.
     """
@@ -152,6 +156,8 @@ def export(plan: Plan, base: Base, keys: KeyStore, key: Key, clock: Clock, job: 
         sync_folder(medium.folder)
         sync_medium(medium.folder)
     except OSError as error:
+        if error.errno == errno.EFBIG and medium.largest is None:
+            raise FileTooLarge(medium.folder) from None
         raise failed(f"Writing to {medium.folder.name or medium.folder}", medium.folder, error) from None
     finally:
         held.release()

@@ -22,11 +22,11 @@ from offgrid_tui.library.service import Library
 from offgrid_tui.library.work import Job, in_background
 from offgrid_tui.system.paths import Paths
 from offgrid_tui.transfer.comparing import compare
-from offgrid_tui.transfer.errors import NoBundle
+from offgrid_tui.transfer.errors import FileTooLarge, NoBundle
 from offgrid_tui.transfer.exporting import Base, Exported, export, look, plan_export
 from offgrid_tui.transfer.installing import install, read_model
 from offgrid_tui.transfer.keys import Key, KeyStore
-from offgrid_tui.transfer.media import find_bundles, medium_of
+from offgrid_tui.transfer.media import PART, find_bundles, medium_of
 from offgrid_tui.transfer.model import Bundle, BundleModel, Compared
 from offgrid_tui.transfer.plan import Plan
 from offgrid_tui.transfer.reading import read_bundle
@@ -42,14 +42,27 @@ class Prepared:
     base: Base
     key: Key
     new_key: bool  # it was made for this
+    models: tuple[InstalledModel, ...]
+    remove_others: bool
 
 
 class TransferService:
-    """Exports from and imports to one library. Tells how far it is as LibraryProgressed."""
+    """Exports from and imports to one library. Tells how far it is as LibraryProgressed.
+
+    Args:
+        part: bytes of the parts that files are cut into where a medium refuses them whole.
+    """
 
     def __init__(
-        self, paths: Paths, library: Library, bus: Bus, keys: KeyStore | None = None, clock: Clock | None = None
+        self,
+        paths: Paths,
+        library: Library,
+        bus: Bus,
+        keys: KeyStore | None = None,
+        clock: Clock | None = None,
+        part: int = PART,
     ) -> None:
+        self._part = part
         self._paths = paths
         self._library = library
         self._bus = bus
@@ -88,12 +101,21 @@ class TransferService:
             except OSError as error:
                 raise failed("Looking at the medium", folder, error) from None
             plan = plan_export(models, medium, self._library.shelf.folder, base, remove_others=remove_others)
-            return Prepared(plan, base, own or self.keys.create(), own is None)
+            return Prepared(plan, base, own or self.keys.create(), own is None, tuple(models), remove_others)
 
         return await asyncio.to_thread(work)
 
     async def export(self, prepared: Prepared) -> Exported:
-        """Carry out what was planned; see exporting.export."""
+        """Carry out what was planned; see exporting.export. Where the medium turns out to refuse large files, they are
+        cut into parts."""
+        try:
+            return await self._export(prepared)
+        except FileTooLarge:
+            models, folder = prepared.models, prepared.plan.medium.folder
+            remove, key = prepared.remove_others, prepared.key.name
+            return await self._export(await self.plan(models, folder, part=self._part, remove_others=remove, key=key))
+
+    async def _export(self, prepared: Prepared) -> Exported:
         plan = prepared.plan
         real = str(plan.medium.folder.absolute())
         lock = self._paths.state / "exports" / f"{hashlib.sha256(real.encode()).hexdigest()[:16]}.lock"

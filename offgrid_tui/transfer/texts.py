@@ -27,7 +27,7 @@ def readme(models: Sequence[BundleModel], program: str, key: Key) -> str:
         f"{SIGNATURE}, beside this folder, is a signature of OpenSSF Model Signing; its own command checks it with the",
         "public key of whoever made it:",
         "",
-        f"    model_signing verify key {ROOT} --signature {SIGNATURE} --public-key KEY.pub",
+        f"    model_signing verify key {ROOT} --signature {SIGNATURE} --public_key KEY.pub",
         "",
         f"The key lies beside it as {PUBLIC_KEY}, but a key that comes with what it signs proves nothing: compare its",
         "fingerprint with what its owner tells you.",
