@@ -10,12 +10,12 @@ from offgrid_tui.catalog.model import CatalogFile, CatalogModel, Kind, Proof, So
 from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.gguf.facts import facts_of
 from offgrid_tui.gguf.reader import read_header
+from offgrid_tui.system.resources import STARTER_MODEL
 
-FILE = Path(__file__).resolve().parent.parent / "starter" / "pocket.gguf"
 ID = "pocket"
 
 
-def bundled_model(file: Path = FILE) -> CatalogModel | None:
+def bundled_model(file: Path = STARTER_MODEL) -> CatalogModel | None:
     """Pocket; None where the package has no such file, or one that is no model."""
     try:
         stat = file.stat()

@@ -6,29 +6,24 @@ from collections.abc import Iterable, Set
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from offgrid_tui.foundation.errors import DamagedError
 from offgrid_tui.settings.schema import ChatSettings
-from offgrid_tui.system.resources import package_file
+from offgrid_tui.system.resources import STARTER_MODEL
 
 if TYPE_CHECKING:  # what it stands on costs 15 ms
     from offgrid_tui.library.model import InstalledModel
 
 NAME = "Pocket"
 LABEL = "guide"
-_FILE = ("starter", "pocket.gguf")
 
 
 def guide() -> str | None:
     """The path of the guide's file; None where this copy of OffGrid carries none."""
-    try:
-        return str(package_file(*_FILE))
-    except DamagedError:
-        return None
+    return str(STARTER_MODEL) if STARTER_MODEL.is_file() else None
 
 
 def is_guide(model: str | None) -> bool:
     """Whether `model` is the guide, of this installation or of the one that a chat was begun with."""
-    return model is not None and PurePath(model).parts[-3:] == ("offgrid_tui", *_FILE)
+    return model is not None and PurePath(model).parts[-3:] == STARTER_MODEL.parts[-3:]
 
 
 def here(model: str | None) -> str | None:

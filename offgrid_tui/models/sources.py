@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from offgrid_tui.catalog.bundled import FILE as BUNDLED
 from offgrid_tui.catalog.load import load_catalog
 from offgrid_tui.catalog.model import CatalogFile, CatalogModel, Source, Variant
 from offgrid_tui.library.model import Check, Facts, InstalledFile, InstalledModel, Origin
 from offgrid_tui.library.ports import Promise
 from offgrid_tui.system.paths import Paths
+from offgrid_tui.system.resources import STARTER_MODEL
 
 
 class Sources:
@@ -58,7 +58,7 @@ class Sources:
     def bundled(self) -> tuple[InstalledModel, ...]:
         """Models inside the package, as installed ones that nobody can remove."""
         models = self._models if self._models is not None else self.models()
-        return tuple(_inside(model, BUNDLED) for model in models if model.source is Source.BUNDLED)
+        return tuple(_inside(model, STARTER_MODEL) for model in models if model.source is Source.BUNDLED)
 
 
 def _inside(model: CatalogModel, path: Path) -> InstalledModel:

@@ -7,6 +7,9 @@ from pathlib import Path
 from offgrid_tui.foundation.errors import DamagedError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+STARTER_MODEL = (
+    _PACKAGE / "starter" / "pocket.gguf"
+)  # a copy without it works all the same
 
 
 def resource(name: str) -> Path:
@@ -26,21 +29,5 @@ def resource(name: str) -> Path:
     raise DamagedError(
         f"OffGrid's own file {name} is missing",
         detail=f"It should be at {packaged}.",
-        mend="Install OffGrid again: pip install --force-reinstall offgrid-tui.",
-    )
-
-
-def package_file(*parts: str) -> Path:
-    """A data file that lies in the package itself, both in a wheel and in a checkout.
-
-    Raises:
-        DamagedError: it is not there.
-    """
-    path = _PACKAGE.joinpath(*parts)
-    if path.is_file():
-        return path
-    raise DamagedError(
-        f"OffGrid's own file {path.name} is missing",
-        detail=f"It should be at {path}.",
         mend="Install OffGrid again: pip install --force-reinstall offgrid-tui.",
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from offgrid_tui.catalog import bundled, load
+from offgrid_tui.catalog import load
 from offgrid_tui.catalog.bundled import bundled_model
 from offgrid_tui.catalog.credibility import Credibility, Publishers, asks_first
 from offgrid_tui.catalog.load import Catalog, load_catalog
@@ -312,7 +312,3 @@ def test_it_stands_first_where_it_is_there(home: Paths, random_model: Path, monk
     catalog = load_catalog(home)
     assert catalog.models[0].id == "pocket"
     assert catalog.by_alias["pocket"].source is Source.BUNDLED
-
-
-def test_its_place_is_inside_the_package() -> None:
-    assert bundled.FILE.parent.parent == Path(bundled.__file__).parent.parent
