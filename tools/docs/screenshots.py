@@ -49,8 +49,8 @@ Stop me with `ctrl+c` whenever you like: what came is kept.
 """
 
 
-async def take(home: Path, model: Path) -> str:
-    """Ask in a workstation on `home`, and return the screen as SVG."""
+async def take(home: Path, model: Path) -> dict[str, str]:
+    """Ask in a workstation on `home`, then look into the catalog; the screens by name, as SVG."""
     paths = Paths.from_environment(os.environ | {"OFFGRID_HOME": str(home), "XDG_RUNTIME_DIR": str(home)})
     app = OffGridApp(paths, load_settings(paths), str(model))
     async with app.run_test(size=SIZE) as pilot:
@@ -72,9 +72,13 @@ async def take(home: Path, model: Path) -> str:
         await until(lambda: screen.running is None)
         await until(lambda: app.pulse.memory_used is not None)
         await pilot.pause(2)  # the memory is looked at once more, and the line drawn
-        picture = app.export_screenshot(title="OffGrid", simplify=True)
+        pictures = {"chat": app.export_screenshot(title="OffGrid", simplify=True)}
+        await pilot.press("escape", "1")
+        await app.workstation.models.ready()
+        await until(lambda: "t/s" in app.export_screenshot(simplify=True).rpartition("speed&#160;here")[2])
+        pictures["catalog"] = app.export_screenshot(title="OffGrid", simplify=True)
         await app.workstation.engine.stop_host()
-    return picture
+    return pictures
 
 
 def with_system_fonts(svg: str) -> str:
@@ -93,11 +97,12 @@ def main() -> int:
             Path(folder) / "reciter.gguf", ANSWER, thinking=THINKING, layers=4, width=512, context=8192,
             template=CHATML, name="Reciter",
         )  # fmt: skip
-        svg = with_system_fonts(asyncio.run(take(Path(folder) / "home", model)))
+        pictures = asyncio.run(take(Path(folder) / "home", model))
     IMAGES.mkdir(parents=True, exist_ok=True)
-    target = IMAGES / "chat.svg"
-    target.write_text(svg)
-    print(target)
+    for name, picture in pictures.items():
+        target = IMAGES / f"{name}.svg"
+        target.write_text(with_system_fonts(picture))
+        print(target)
     return 0
 
 
