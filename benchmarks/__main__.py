@@ -15,6 +15,7 @@ MODULES = (
     "benchmarks.ui",
     "benchmarks.catalog_table",
     "benchmarks.catalog",
+    "benchmarks.downloads",
 )
 
 

@@ -24,6 +24,9 @@ from offgrid_tui.settings.schema import Settings
 from offgrid_tui.system.paths import Paths
 
 
+_CELLS = 10  # of the bar: name, bar and figures together fit 80 columns
+
+
 @asynccontextmanager
 async def open_downloads(
     paths: Paths, settings: Settings, opened: Opened, *, work: bool = True, only: bool = True
@@ -129,14 +132,18 @@ def doing(one: Download) -> str:
 
 
 def far_text(one: Download, far: Progress, bar: bool = False) -> str:
-    """63%  1.6 of 2.5 GB  41 MB/s  eta 0:22."""
+    """[######....]  63%  1.6 of 2.5 GB  41 MB/s  eta 0:22."""
     total = far.total
     share = f"{min(1.0, far.done / total):.0%}" if total else ""
     drawn = ""
     if bar and total:
-        cells = round(20 * min(1.0, far.done / total))
-        drawn = f"[{'#' * cells}{'.' * (20 - cells)}]"
-    came = f"{bytes_text(far.done)} of {bytes_text(total)}" if total else bytes_text(far.done)
+        cells = round(_CELLS * min(1.0, far.done / total))
+        drawn = f"[{'#' * cells}{'.' * (_CELLS - cells)}]"
+    came = bytes_text(far.done)
+    if total:
+        number, _, unit = came.partition(" ")
+        whole = bytes_text(total)
+        came = f"{number if whole.endswith(f' {unit}') else came} of {whole}"
     rate = f"{bytes_text(far.rate)}/s" if far.rate else ""
     eta = f"eta {duration(far.eta)}" if far.eta is not None else ""
     if one.state is DownloadState.DOWNLOADING and far.verified < far.done:

@@ -179,6 +179,7 @@ class DownloadWorker:
         """
         deaths = 0
         while not self._stopping.is_set():
+            await asyncio.to_thread(self._measure)  # a mover that died had told of more than is on disk
             before = sum(self._received)
             self._mover = mover = await Mover.start(self._order(missing), self._desk.log)
             try:
