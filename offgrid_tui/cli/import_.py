@@ -65,6 +65,12 @@ def _bundle(args: argparse.Namespace) -> Path | None:
         raise UsageError("A bundle is imported by itself", mend="Name one at a time.")
     if (found or not args.paths) and (args.sha256 or args.name):
         raise UsageError("--sha256 and --name are for files", mend="A bundle says both of each of its models.")
+    if args.paths and not found and (args.trust_once or args.unsigned or args.only or args.dry_run or args.check):
+        raise UsageError(
+            "--trust-once, --unsigned, --only, --dry-run and --check are for bundles",
+            detail="No offgrid-bundle is there.",
+            mend="Name the folder that holds offgrid-bundle.",
+        )
     return found[0] if found else None
 
 

@@ -22,6 +22,7 @@ from offgrid_tui.library.place import ALL, Method
 from offgrid_tui.system.paths import Paths
 from offgrid_tui.transfer.model import Bundle, BundleModel, Compared, Standing
 from offgrid_tui.transfer.reading import require_allowed
+from offgrid_tui.transfer.receipts import Receipt
 from offgrid_tui.transfer.service import TransferService, find_model
 
 _WANTED = (Standing.NEW, Standing.NEWER)
@@ -74,8 +75,10 @@ async def import_bundle(opened: Opened, paths: Paths, folder: Path | None, args:
                 continue
             done.append(imported)
             _tell(line, imported, one.model, quiet=args.json)
+    receipt = await _receipt(transfer, bundle, refused) if done else None
     if args.json:
         value = {
+            "receipt": str(receipt.beside or receipt.kept) if receipt is not None else None,
             "folder": str(bundle.root.parent),
             "signer": signer_json(bundle.signer),
             "models": [compared_json(one) for one in compared],
@@ -89,9 +92,24 @@ async def import_bundle(opened: Opened, paths: Paths, folder: Path | None, args:
     for left, why_not in refused:
         why = why_not.title + (f": {why_not.detail}" if why_not.detail else "")
         print(f"offgrid: {clean_line(left.model.label)} was not imported. {clean_line(why, 400)}", file=sys.stderr)
+    if receipt is not None and not args.json:
+        word = "signed" if receipt.signed else "not signed: you have no key"
+        print(f"The receipt, {word}: {clean_line(str(receipt.beside or receipt.kept), 400)}")
     if not args.json and not refused and not wanted:
         print("Nothing to import: all of it is here.")
     return int(refused[0][1].exit_code if refused else ExitCode.OK)
+
+
+async def _receipt(
+    transfer: TransferService, bundle: Bundle, refused: list[tuple[Compared, OffGridError]]
+) -> Receipt | None:
+    """What of the bundle is here now, for whoever sent it. Without one the import stands all the same."""
+    here = [one.model for one in await transfer.compare(bundle) if one.standing is Standing.SAME]
+    try:
+        return await transfer.receipt(bundle, here, [(one.model, error.title) for one, error in refused])
+    except OffGridError as error:
+        print(f"offgrid: {error.title}. {error.detail}", file=sys.stderr)
+        return None
 
 
 async def _check(

@@ -37,6 +37,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "storage": ("offgrid_tui.cli.storage", "what takes space; move the models to another disk"),
     "export": ("offgrid_tui.cli.export", "write models to a stick or folder, signed"),
     "sync": ("offgrid_tui.cli.sync", "write to a stick only what changed"),
+    "wish": ("offgrid_tui.cli.wish", "what this machine would like to have, for one with a network"),
+    "fulfil": ("offgrid_tui.cli.fulfil", "write what fits the machine that wishes"),
     "keys": ("offgrid_tui.cli.keys", "keys that bundles are signed with, and whose are trusted"),
     "alias": ("offgrid_tui.cli.alias", "your own short names for models"),
     "favourite": ("offgrid_tui.cli.favourite", "mark a model: favourite, pinned, a note"),

@@ -30,6 +30,7 @@ from offgrid_tui.transfer.media import PART, find_bundles, medium_of
 from offgrid_tui.transfer.model import Bundle, BundleModel, Compared
 from offgrid_tui.transfer.plan import Plan
 from offgrid_tui.transfer.reading import read_bundle
+from offgrid_tui.transfer.receipts import Receipt, write_receipt
 
 T = TypeVar("T")
 
@@ -171,6 +172,15 @@ class TransferService:
         if not done.already:
             self._bus.publish(ModelInstalled(done.model))
         return done
+
+    async def receipt(
+        self, bundle: Bundle, here: Sequence[BundleModel], refused: Sequence[tuple[BundleModel, str]]
+    ) -> Receipt:
+        """Write what of the bundle is here now; see receipts.write_receipt."""
+        try:
+            return await asyncio.to_thread(write_receipt, self._paths, bundle, here, refused, self.keys, self._clock)
+        except OSError as error:
+            raise failed("Writing the receipt", self._paths.state, error) from None
 
     async def _work(self, work: Work, what: str, do: Callable[[Job], T]) -> T:
         loop = asyncio.get_running_loop()
