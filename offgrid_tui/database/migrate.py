@@ -69,8 +69,9 @@ def _next_step(connection: apsw.Connection, path: Path, migrations: Sequence[Mig
 
 def _applied(connection: apsw.Connection, path: Path, migrations: Sequence[Migration]) -> int:
     """How many of `migrations` the database has; refuses one that is not ours or newer."""
-    application = connection.pragma("application_id")
+    # The tables first: another process may make all of it between the two looks, and then the mark is there too.
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    application = connection.pragma("application_id")
     if application != APPLICATION_ID and (application or tables):
         raise damaged(path, "it is a database of another program")
     if "migrations" not in tables:
