@@ -29,6 +29,7 @@ class Patience:
     stall: float = 30.0  # within which `least` bytes have to come
     least: int = 16 * 2**10
     tell: float = 0.25  # between two reports
+    save: float = 30.0  # between two journals, where bytes come slowly
     space: float = 5.0  # between two looks at a full disk
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from offgrid_tui.downloads.places import journal_of, part_of
 from offgrid_tui.system.durable import atomic_write
 
 FORM = 1
@@ -46,3 +48,23 @@ def read_journal(path: Path) -> Journal | None:
 def write_journal(path: Path, journal: Journal) -> None:
     """Raises OSError: it can't be written; the one before stands."""
     atomic_write(path, json.dumps({"form": FORM, **asdict(journal)}))
+
+
+def sure_sizes(folder: Path, known: Sequence[int]) -> list[int]:
+    """Of each file the bytes that are on disk for sure; as `known` where no journal says it."""
+    found = []
+    for number, size in enumerate(known):
+        journal = read_journal(journal_of(folder, number))
+        found.append(size if journal is None else journal.offset)
+    return found
+
+
+def written_size(folder: Path, known: Sequence[int]) -> int:
+    """Bytes of all parts, sure or not; as `known` of files that have none."""
+    total = 0
+    for number, size in enumerate(known):
+        try:
+            total += part_of(folder, number).stat().st_size
+        except OSError:
+            total += size
+    return total

@@ -7,7 +7,6 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from offgrid_tui.catalog.fields import BadEntry
@@ -16,8 +15,9 @@ from offgrid_tui.downloads.desk import Desk
 from offgrid_tui.downloads.errors import DiskFull, MoverDied
 from offgrid_tui.downloads.events import DownloadInstalled, DownloadProgressed
 from offgrid_tui.downloads.installing import already_here, install, installed_twin
-from offgrid_tui.downloads.journal import read_journal
+from offgrid_tui.downloads.journal import read_journal, sure_sizes, written_size
 from offgrid_tui.downloads.model import ACTIVE, Download, DownloadState, Problem, Progress, Waiting
+from offgrid_tui.downloads.pace import delay
 from offgrid_tui.downloads.places import STOP, journal_of
 from offgrid_tui.downloads.process import Mover, Stray
 from offgrid_tui.downloads.rate import Meter
@@ -177,11 +177,16 @@ class DownloadWorker:
         Raises:
             OffGridError: trying again makes no sense.
         """
-        deaths = 0
+        deaths = idle = 0
         while not self._stopping.is_set():
-            await asyncio.to_thread(self._measure)  # a mover that died had told of more than is on disk
+            await asyncio.to_thread(self._measure)  # a mover that died had told of more than is sure
             before = sum(self._received)
+            limit = self._limit
             self._mover = mover = await Mover.start(self._order(missing), self._desk.log)
+            if self._stopping.is_set() and not self._leaving:
+                mover.tell("stop")  # asked for while it started
+            if self._limit != limit:
+                mover.tell("limit", bytes=self._limit)
             try:
                 last = await self._hear(mover.said())
                 if self._leaving:
@@ -197,10 +202,16 @@ class DownloadWorker:
                 return True
             if last is Kind.STOPPED or self._stopping.is_set():
                 return False
-            deaths = 0 if sum(self._received) > before else deaths + 1
             log.warning("the mover of %s %s", self._download.name, words)
+            deaths = 0 if await asyncio.to_thread(written_size, self._folder, self._received) > before else deaths + 1
             if deaths >= _DEATHS:
                 raise MoverDied(words, str(self._desk.log))
+            await asyncio.to_thread(self._measure)
+            idle = 0 if sum(self._received) > before else idle + 1
+            if idle:  # it ends before anything of it is sure: not at once again
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(delay(idle, self._desk.patience)):
+                        await self._stopping.wait()
         return False
 
     def _order(self, missing: list[int]) -> Order:
@@ -354,8 +365,8 @@ class DownloadWorker:
     async def _let_go(self) -> None:
         """It is nobody's any more. Where it was stopped by the end of the program, the next one goes on with it."""
         desk = self._desk
-        received, shown, now = tuple(self._received), self._meter.shown, desk.clock.wall()
         await asyncio.to_thread(self._measure)
+        received, shown, now = tuple(self._received), self._meter.shown, desk.clock.wall()
 
         def write(conn: apsw.Connection) -> None:
             desk.store.progress(conn, self.id, shown, received, now)
@@ -372,16 +383,4 @@ class DownloadWorker:
 
     def _measure(self) -> None:
         """What is on disk for sure."""
-        for number in range(len(self._received)):
-            journal = read_journal(journal_of(self._folder, number))
-            if journal is not None:
-                self._received[number] = journal.offset
-
-
-def folder_size(folder: Path) -> int:
-    """Bytes that a download takes on disk, whole or not."""
-    total = 0
-    for path in folder.glob("*.*"):
-        with contextlib.suppress(OSError):
-            total += path.stat().st_blocks * 512
-    return total
+        self._received = sure_sizes(self._folder, self._received)

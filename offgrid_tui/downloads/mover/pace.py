@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 
@@ -69,9 +68,3 @@ class Watchdog:
         if self._received < least:
             raise Stalled(self._host, passed, self._received)
         self._since, self._received = time.monotonic(), 0
-
-
-def delay(failures: int, patience: Patience) -> float:
-    """Seconds until the next try after so many failures in a row: doubled each time, and varied so that many clients
-    that were cut off together don't come back together."""
-    return float(min(patience.longest, patience.base * 2 ** min(failures - 1, 20)) * random.uniform(0.5, 1.0))

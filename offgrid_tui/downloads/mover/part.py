@@ -10,6 +10,7 @@ import errno
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -33,15 +34,19 @@ class Part:
     Args:
         source: names what is fetched; a part of anything else is thrown away,
         promised: unless the hub had promised these very bytes for it.
-        interval: bytes between two journals.
+        interval, seconds: bytes, or time, between two journals.
     """
 
-    def __init__(self, folder: Path, number: int, name: str, source: str, interval: int, promised: str = "") -> None:
+    def __init__(
+        self, folder: Path, number: int, name: str, source: str, interval: int, seconds: float, promised: str = ""
+    ) -> None:
         self.path = part_of(folder, number)
         self.name = name
         self._aside = aside_of(folder, number)
         self._journal_path = journal_of(folder, number)
         self._interval = interval
+        self._seconds = seconds
+        self._saved = time.monotonic()
         self._source = source
         self._promised = promised
         self._descriptor = -1
@@ -104,8 +109,9 @@ class Part:
 
     @property
     def due(self) -> bool:
-        """Whether enough came for a journal."""
-        return self.offset - self.journal.offset >= self._interval
+        """Whether enough came for a journal, or it is a while since the last."""
+        came = self.offset - self.journal.offset
+        return came >= self._interval or (came > 0 and time.monotonic() - self._saved >= self._seconds)
 
     def save(self) -> None:
         """Force what came to disk, and note it."""
@@ -116,7 +122,7 @@ class Part:
             forget_pages(self._descriptor, self.journal.offset, self.offset - self.journal.offset)
             journal = replace(self.journal, offset=self.offset)
             write_journal(self._journal_path, journal)
-            self.journal = journal
+            self.journal, self._saved = journal, time.monotonic()
 
     def learn(self, **facts: str | int | None) -> None:
         """Note what was said about the file; written with the next `save`."""

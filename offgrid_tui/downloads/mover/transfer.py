@@ -12,10 +12,11 @@ from offgrid_tui.downloads.contract import Kind, Order, OrderedFile, Said
 from offgrid_tui.downloads.errors import DiskFull, HashDiffers, ReplacedUpstream, WrongLength, WrongRange
 from offgrid_tui.downloads.model import Waiting
 from offgrid_tui.downloads.mover.control import Control
-from offgrid_tui.downloads.mover.pace import Pace, Watchdog, delay
+from offgrid_tui.downloads.mover.pace import Pace, Watchdog
 from offgrid_tui.downloads.mover.part import Part
 from offgrid_tui.downloads.mover.remote import Answer, Remote
 from offgrid_tui.downloads.mover.wire import Wire
+from offgrid_tui.downloads.pace import delay
 from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.hardware.disk import read_disk
@@ -60,7 +61,13 @@ class Transfer:
             commit = self._commits[file.repository]
             file = replace(file, address=file.address.replace("/resolve/main/", f"/resolve/{commit}/", 1))
         part = Part(
-            self._folder, file.number, file.name, _source(file), self._order.interval, promised=file.sha256 or ""
+            self._folder,
+            file.number,
+            file.name,
+            _source(file),
+            self._order.interval,
+            self._order.patience.save,
+            file.sha256 or "",
         )
         self.part = part
         try:
