@@ -5,14 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-from offgrid_tui.catalog.credibility import asks_first
 from offgrid_tui.catalog.model import Variant
 from offgrid_tui.database.database import Database
-from offgrid_tui.database.state import get_state, put_state
+from offgrid_tui.downloads.publishers import accept, to_ask_about
 from offgrid_tui.foundation.errors import RefusedError
-from offgrid_tui.foundation.text import clean_line
-
-_KEY = "downloads.publishers"  # whose files the user took before, by organisation
 
 
 async def agree(database: Database, variants: Iterable[Variant], *, yes: bool) -> None:
@@ -21,16 +17,10 @@ async def agree(database: Database, variants: Iterable[Variant], *, yes: bool) -
     Raises:
         RefusedError: they don't, or nobody can be asked.
     """
-    known: list[str] = await database.read(lambda conn: get_state(conn, _KEY, []))
-    asked = {}
-    for variant in variants:
-        if asks_first(variant.tier):
-            who = variant.repository.partition("/")[0] or variant.files[0].url.partition("://")[2].partition("/")[0]
-            if who.casefold() not in known:
-                asked[who.casefold()] = clean_line(who)
+    asked = await to_ask_about(database, variants)
     if not asked:
         return
-    names = ", ".join(asked.values())
+    names = ", ".join(asked)
     if not yes:
         if not sys.stdin.isatty():
             raise RefusedError(
@@ -40,8 +30,7 @@ async def agree(database: Database, variants: Iterable[Variant], *, yes: bool) -
             )
         if not confirmed(f"{names}: in no list of known publishers. Get their files all the same?"):
             raise RefusedError(f"Nothing of {names} was fetched")
-    known += asked
-    await database.write(lambda conn: put_state(conn, _KEY, known))
+    await accept(database, asked)
 
 
 def confirmed(question: str) -> bool:

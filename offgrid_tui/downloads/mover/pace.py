@@ -31,7 +31,7 @@ class Pace:
         self._allowed = min(self._allowed + (now - self._at) * limit, limit * _BURST) - count
         self._at = now
         slept = 0.0
-        while self._allowed < 0 and (limit := self._control.limit):
+        while self._allowed <= -1.0 and (limit := self._control.limit):  # less than a byte is nothing to sleep for
             self._control.check()
             began = time.monotonic()
             time.sleep(min(_SLICE, -self._allowed / limit))
