@@ -102,7 +102,7 @@ def _bring(bundle: Bundle, file: BundleFile, target: Path, job: Job, methods: tu
                 raise _differs(file.path, file.sha256, placed.sha256)
             return placed.method
         job.begin(file.name, file.size)
-    whole = hashlib.sha256()
+    whole = None if file.whole else hashlib.sha256()
     stretches = [Stretch(partial(open_below, bundle.root, piece.path), 0, piece.size) for piece in file.pieces]
     try:
         for piece, found in zip(file.pieces, join(stretches, target, job, whole), strict=True):
@@ -113,7 +113,7 @@ def _bring(bundle: Bundle, file: BundleFile, target: Path, job: Job, methods: tu
         raise DamagedError(f"{clean_line(file.name)} is cut short", mend="Export it again.") from None
     except OSError as error:
         raise failed(f"Importing {file.name}", target, error) from None
-    if whole.hexdigest() != file.sha256:
+    if whole is not None and whole.hexdigest() != file.sha256:
         target.unlink()
         raise _differs(file.path, file.sha256, whole.hexdigest())
     return Method.COPY
@@ -147,6 +147,8 @@ def _placed(shelf: Shelf, found: InstalledModel, model: BundleModel) -> Installe
     from dataclasses import replace
 
     names = [safe_name(file.name) for file in model.files]
+    if len({name.casefold() for name in names}) != len(names):
+        raise DamagedError(f"Files of {clean_line(model.label)} have one name", mend="Export the model again.")
     owner, _, repository = found.repository.partition("/")
     if not found.repository:
         owner, repository = "local", stem_of(names[0])

@@ -49,7 +49,7 @@ def parse(text: bytes) -> Manifest:
         if len(items) > MOST_MODELS:
             raise HostileBundle(f"It lists {len(items)} models.")
         models = tuple(_model(item) for item in items)
-        manifest = Manifest(models, float(value["created"]), clean_line(str(value["program"]), 60))
+        manifest = Manifest(models, _time(value["created"]), clean_line(str(value["program"]), 60))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise DamagedBundle("Its manifest can't be read.") from None
     _require_once(manifest)
@@ -100,7 +100,9 @@ def _require_once(manifest: Manifest) -> None:
 def _model(item: Any) -> BundleModel:
     texts: dict[str, str] = {name: clean_line(str(item.get(name, "")), 300) for name in _TEXTS}
     files = tuple(_file(one) for one in item["files"])
-    if not files or files[0].role != "weights":
+    roles = [file.role for file in files]
+    weights = roles.count("weights")
+    if not weights or roles not in (["weights"] * weights, ["weights"] * weights + ["projector"]):
         raise ValueError
     facts = item["facts"]
     number = {name: facts.get(name) if isinstance(facts.get(name), int) else None for name in ("parameters", "context")}
@@ -118,7 +120,7 @@ def _model(item: Any) -> BundleModel:
             template=facts.get("template") is True,
             **number,
         ),
-        installed=float(item.get("installed", 0.0)),
+        installed=_time(item.get("installed", 0.0)),
         papers=papers,
     )
 
@@ -145,6 +147,13 @@ def _model_path(value: Any) -> str:
     if not path.startswith(MODELS) or is_paper(path):
         raise HostileBundle(f"It names the path {path[:200]!r} for a model.")
     return path
+
+
+def _time(value: Any) -> float:
+    found = float(value)
+    if not 0 <= found < 2**53:
+        raise ValueError
+    return found
 
 
 def _size(value: Any) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from offgrid_tui.foundation.errors import OffGridError
+from offgrid_tui.foundation.errors import DamagedError, OffGridError
 from offgrid_tui.transfer import tree
 from offgrid_tui.transfer.errors import DamagedBundle, HostileBundle
 from offgrid_tui.transfer.signing import sign
@@ -222,6 +222,51 @@ async def test_texts_beyond_all_measure(here: Side, there: Side, root: Path) -> 
     await refused(there, root, DamagedBundle)
     os.truncate(root.parent / "offgrid-bundle.sig", 2**40)
     await refused(there, root)
+
+
+@pytest.mark.parametrize(
+    "change_it",
+    [
+        lambda value: value["models"][0]["files"][0].update(role="other"),
+        lambda value: value["models"][0]["files"][0].update(role="projector"),
+        lambda value: value["models"][0].update(files=[]),
+        lambda value: value["models"][0].update(files=None),
+        lambda value: value["models"][0].update(facts=[]),
+        lambda value: value["models"][0].update(installed=-1),
+        lambda value: value.update(created=10**400),
+        lambda value: value.update(created=None),
+        lambda value: value.update(models={}),
+        lambda value: value.update(models=["x"]),
+        lambda value: value.update(form=99),
+        lambda value: value["models"][0]["files"][0].update(sha256="A" * 64),
+        lambda value: value["models"][0]["files"][0].update(sha256=None),
+    ],
+)
+async def test_manifests_that_make_no_sense(
+    here: Side, there: Side, root: Path, change_it: Callable[[dict[str, Any]], object]
+) -> None:
+    change(root, change_it)
+    sign_anew(here, root)
+    await refused(there, root, OffGridError)
+
+
+async def test_two_files_that_would_have_one_name_here(here: Side, there: Side, root: Path, tmp_path: Path) -> None:
+    """What our names don't keep, as a dot in front, must not bring two files to one place."""
+    projector = made_models.projector(tmp_path / "mmproj.gguf").read_bytes()
+    for name in (".m.gguf",):
+        (root / "models/local/m" / name).write_bytes(projector)
+        item = {
+            "path": f"models/local/m/{name}",
+            "bytes": len(projector),
+            "sha256": hashlib.sha256(projector).hexdigest(),
+            "role": "projector",
+        }
+        change(root, lambda value, item=item: value["models"][0]["files"].append(item))
+    sign_anew(here, root)
+    bundle = await there.transfer.read(root.parent)
+    with pytest.raises(DamagedError, match="have one name"):
+        await there.transfer.install(bundle, bundle.models[0])
+    assert there.library.models == () and not list(there.paths.models.glob("local/*"))
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from offgrid_tui.foundation.errors import DamagedError
+from offgrid_tui.foundation.errors import BusyError, DamagedError
 from offgrid_tui.library.errors import NoSpace
+from offgrid_tui.library.finders import ollama
+from offgrid_tui.library.finders.model import Store
 from offgrid_tui.library.model import Check, Origin
 from offgrid_tui.library.place import Method
+from offgrid_tui.system.locks import FileLock
 from offgrid_tui.transfer import exporting, plan
 from offgrid_tui.transfer.errors import DamagedBundle, ForeignBundle, RevokedKey, UnknownKey, Unsigned
 from offgrid_tui.transfer.model import Standing, Vouched
@@ -218,3 +221,43 @@ async def test_somebody_else_s_bundle_is_left_alone(here: Side, there: Side, sti
     with pytest.raises(ForeignBundle):
         await there.export(stick, await there.has(tmp_path / "m.gguf"))
     assert made_models.tree(stick) == before
+
+
+async def test_an_export_with_a_key_that_was_revoked_is_not_added_to(here: Side, stick: Path, tmp_path: Path) -> None:
+    """Whoever made one revoke it may have signed what lies there."""
+    model = await here.has(made_models.model(tmp_path / "m.gguf")[0])
+    done = await here.export(stick, model)
+    here.keys.revoke(done.key.fingerprint)
+    here.keys.create("second")
+    with pytest.raises(ForeignBundle, match="which you revoked"):
+        await here.export(stick, model)
+
+
+async def test_one_export_at_a_time(here: Side, stick: Path, tmp_path: Path) -> None:
+    prepared = await here.transfer.plan([await here.has(made_models.model(tmp_path / "m.gguf")[0])], stick)
+    await here.transfer.export(prepared)
+    (lock,) = (here.paths.state / "exports").iterdir()
+    with FileLock(lock), pytest.raises(BusyError):
+        await here.transfer.export(prepared)
+
+
+async def test_a_model_of_another_tool_gets_a_name(here: Side, there: Side, stick: Path, tmp_path: Path) -> None:
+    """Ollama calls its files after their hashes."""
+    made = made_models.model(tmp_path / "m.gguf")[0]
+    made_models.ollama(tmp_path / "ollama", made)
+    (adopted,), _ = await here.library.adopt(Store("Ollama", tmp_path / "ollama", ollama.find))
+    done = await here.export(stick, adopted.model)
+    assert done.models[0].files[0].path.endswith(".gguf")
+    bundle = await there.transfer.read(stick)
+    await there.transfer.install(bundle, bundle.models[0])
+    assert there.library.models[0].files[0].sha256 == made_models.sha256(made)
+
+
+async def test_licences_come_along(here: Side, there: Side, stick: Path, tmp_path: Path) -> None:
+    model = await here.has(made_models.model(tmp_path / "m.gguf")[0])
+    (model.path.parent / "LICENSE").write_text("Do as you like.\n")
+    done = await here.export(stick, model)
+    assert "models/local/m/LICENSE" in done.models[0].papers
+    assert (stick / "offgrid-bundle/models/local/m/LICENSE").read_text() == "Do as you like.\n"
+    assert "models/local/m/LICENSE" in (stick / "offgrid-bundle/LICENCES.txt").read_text()
+    assert len((await there.transfer.read(stick)).models) == 1
