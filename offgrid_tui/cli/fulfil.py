@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from offgrid_tui.catalog.load import load_catalog
+from offgrid_tui.catalog.model import CatalogModel
 from offgrid_tui.cli.bundles import exported_json, service, size_of, tell_exported
 from offgrid_tui.cli.installed import progress
 from offgrid_tui.cli.models import Opened, open_models
@@ -16,14 +18,16 @@ from offgrid_tui.cli.table import Column, lines, terminal_width
 from offgrid_tui.engine.builder.find import uses_gpu
 from offgrid_tui.fit.model import WORDS
 from offgrid_tui.fit.service import FitService
-from offgrid_tui.foundation.errors import ExitCode, NotFoundError, RefusedError
+from offgrid_tui.foundation.errors import ExitCode, NotFoundError, OffGridError, RefusedError
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.foundation.units import NO_VALUE, bytes_text
 from offgrid_tui.models.choose import best_variant
+from offgrid_tui.network.access import NetworkAccess
+from offgrid_tui.network.policy import NetworkPolicy
 from offgrid_tui.settings.load import load_settings
 from offgrid_tui.settings.schema import Settings
 from offgrid_tui.system.paths import Paths
-from offgrid_tui.transfer.fulfilling import Choice, Fulfiller, target_fits
+from offgrid_tui.transfer.fulfilling import Choice, Fulfiller, target_fits, to_ask
 from offgrid_tui.transfer.wish import LARGEST, WishList, parse_wish
 
 _COLUMNS = (
@@ -72,12 +76,13 @@ def _read(text: str) -> WishList:
 
 async def _run(args: argparse.Namespace, wish: WishList, part: int | None, paths: Paths, settings: Settings) -> int:
     async with open_models(paths, settings) as opened:
-        choices = await asyncio.to_thread(_choices, wish, opened, paths, settings)
+        asked = {} if args.here else await _ask(wish, opened, paths, settings)
+        choices = await asyncio.to_thread(_choices, wish, opened, paths, settings, asked)
         if not args.json:
             _show(wish, choices)
         if not args.dry_run and not args.here and any(one.missing for one in choices):
             await _fetch(args, opened, paths, settings, choices)
-            choices = await asyncio.to_thread(_choices, wish, opened, paths, settings)
+            choices = await asyncio.to_thread(_choices, wish, opened, paths, settings, asked)
         models = {
             one.installed.id: one.installed
             for one in choices
@@ -108,10 +113,37 @@ async def _run(args: argparse.Namespace, wish: WishList, part: int | None, paths
     return int(ExitCode.NOT_FOUND if lacking else ExitCode.OK)
 
 
-def _choices(wish: WishList, opened: Opened, paths: Paths, settings: Settings) -> tuple[Choice, ...]:
+async def _ask(wish: WishList, opened: Opened, paths: Paths, settings: Settings) -> dict[str, CatalogModel]:
+    """What the hub says of repositories that are in no catalog; what it can't say is told, and left out."""
+    found: dict[str, CatalogModel] = {}
+    repositories = to_ask(wish, opened.resolver)
+    if not repositories:
+        return found
+    from offgrid_tui.catalog.hub.service import HubService  # the hub's library, which most wishes need not
+
+    hub = HubService(
+        opened.database,
+        NetworkAccess(NetworkPolicy(settings.network), settings.network),
+        lambda: load_catalog(paths).publishers,
+    )
+    try:
+        for repository, revision in repositories.items():
+            try:
+                found[repository] = (await hub.details(repository, revision=revision or None)).model
+            except OffGridError as error:
+                print(f"offgrid: {clean_line(repository)}: {error.title}. {error.detail}", file=sys.stderr)
+    finally:
+        await hub.close()
+    return found
+
+
+def _choices(
+    wish: WishList, opened: Opened, paths: Paths, settings: Settings, asked: dict[str, CatalogModel]
+) -> tuple[Choice, ...]:
     fit = FitService(settings, on_gpu=bool(wish.target.gpu_memory) or uses_gpu(paths, settings))
     models = opened.models
-    return Fulfiller(wish, models.catalog, opened.resolver, models.library.models, fit, best_variant).choices()
+    library = models.library.models
+    return Fulfiller(wish, models.catalog, opened.resolver, library, fit, best_variant, asked).choices()
 
 
 async def _fetch(

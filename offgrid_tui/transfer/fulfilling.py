@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from offgrid_tui.catalog.model import CatalogModel, Proof, Variant
 from offgrid_tui.catalog.names import same_quantisation
-from offgrid_tui.catalog.resolver import Meaning, Resolver
+from offgrid_tui.catalog.resolver import Meaning, Resolved, Resolver
 from offgrid_tui.fit.model import Fit, Level, Snapshot, Use
 from offgrid_tui.fit.recommend import Candidate, Label, recommend
 from offgrid_tui.fit.service import FitService
@@ -51,6 +51,7 @@ class Fulfiller:
 
     Args:
         here: models of this home, the whole ones.
+        asked: what a hub said of repositories that are in no catalog, by their names.
     """
 
     def __init__(
@@ -61,7 +62,9 @@ class Fulfiller:
         here: Iterable[InstalledModel],
         fit: FitService,
         choose: Choose,
+        asked: Mapping[str, CatalogModel] | None = None,
     ) -> None:
+        self._asked = asked or {}
         self._wish = wish
         self._catalog = catalog
         self._resolver = resolver
@@ -81,7 +84,16 @@ class Fulfiller:
             found = self._resolver.resolve(want.name)
         except OffGridError as error:
             return Choice(want, want.name, problem=f"{error.title}. {error.detail}".strip())
-        installed = next((one for one in self._here if one.id == found.installed), None)
+        if (asked := self._asked.get(found.repository)) is not None:
+            return self._of_repository(want, asked, found)
+        installed = next(
+            (
+                one
+                for one in self._here
+                if one.id == found.installed or (one.repository and one.repository == found.repository)
+            ),
+            None,
+        )
         if found.model is not None:
             quantisation = want.quantisation or found.quantisation
             # A model that is named by what is installed here is wanted in what suits the other machine.
@@ -91,6 +103,14 @@ class Fulfiller:
         if installed is not None:
             return self._of_installed(want, installed)
         return Choice(want, want.name, problem="It is in no catalog here, and not installed here.")
+
+    def _of_repository(self, want: Want, model: CatalogModel, found: Resolved) -> Choice:
+        if found.file:
+            for variant in model.variants:
+                if any(found.file in (file.path, file.path.rpartition("/")[2]) for file in variant.files):
+                    return self._of_model(want, model, "", variant)
+            return Choice(want, model.name, problem=f"The repository has no {found.file}.")
+        return self._of_model(want, model, want.quantisation or found.quantisation, None)
 
     def _for_use(self, want: Want) -> Choice:
         target = self._wish.target
@@ -211,3 +231,16 @@ def target_fits(target: Target) -> str:
     gpu = f", {bytes_text(target.gpu_memory)} of GPU memory" if target.gpu_memory else ""
     disk = f", {bytes_text(target.disk_free)} of disk free" if target.disk_free else ""
     return f"{bytes_text(target.memory)} of memory, {bytes_text(target.share)} for models{gpu}{disk}"
+
+
+def to_ask(wish: WishList, resolver: Resolver) -> dict[str, str]:
+    """Repositories that a hub has to be asked about: name -> revision, empty where none was named."""
+    found = {}
+    for want in wish.wants:
+        try:
+            meant = resolver.resolve(want.name) if want.name else None
+        except OffGridError:
+            continue
+        if meant is not None and meant.meaning in (Meaning.REPOSITORY, Meaning.FILE):
+            found[meant.repository] = meant.revision
+    return found

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from offgrid_tui.transfer.model import Standing
 from offgrid_tui.transfer.signing import read_envelope, verified
 from offgrid_tui.transfer.wish import Target, Want, WishList, parse_wish, wants_of, write_wish
 from tests.library import made_models
+from tests.support.hub import LoopbackHub
 from tests.transfer.conftest import Side
 
 GIB = 2**30
@@ -155,6 +157,38 @@ def test_a_wish_goes_out_and_comes_back(home: Paths, tmp_path: Path) -> None:
     missing = offgrid("wish", "qwen3:4b", home=b).stdout
     told = offgrid("fulfil", "-", str(tmp_path / "x"), "--here", home=a, code=ExitCode.NOT_FOUND, stdin=missing)
     assert "offgrid download" in told.stderr
+
+
+@pytest.fixture
+def hub() -> Iterator[LoopbackHub]:
+    with LoopbackHub() as running:
+        yield running
+
+
+def test_what_is_not_here_is_fetched_first(
+    home: Paths, hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repository that no catalog knows, asked of the hub, downloaded, verified, signed and sent."""
+    (file,) = made_models.model(tmp_path / "m" / "tiny-Q4_0.gguf", kib=200)
+    hub.add("acme/Tiny-GGUF", {file.name: file.read_bytes()})
+    monkeypatch.setenv("OFFGRID_NETWORK_HUB", hub.url)
+    monkeypatch.setenv("OFFGRID_DOWNLOADS_RESERVE", "0")
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "no-token"))
+    a, b, stick = tmp_path / "a", tmp_path / "b", tmp_path / "stick"
+    wish = offgrid("wish", "hf.co/acme/Tiny-GGUF", home=b).stdout
+    before = len(hub.requests)
+    told = offgrid("fulfil", "-", str(stick), "--here", home=a, code=ExitCode.NOT_FOUND, stdin=wish)
+    assert "not sent" in told.stderr and len(hub.requests) == before
+    shown = offgrid("fulfil", "-", str(stick), "--dry-run", home=a, stdin=wish)
+    assert "not here yet" in shown.stdout and not stick.exists()
+    offgrid("fulfil", "-", str(stick), home=a, code=ExitCode.REFUSED, stdin=wish)  # nobody vouches for acme
+    done = offgrid("fulfil", "-", str(stick), "--yes", home=a, stdin=wish)
+    assert "safe to remove" in done.stdout
+    offgrid("import", str(stick), "--trust-once", home=b)
+    (model,) = in_json("list", home=b)["models"]
+    assert model["files"][0]["sha256"] == made_models.sha256(file) and model["repository"] == "acme/Tiny-GGUF"
+    again = offgrid("fulfil", "-", str(tmp_path / "again"), "--here", home=a, stdin=wish)
+    assert "safe to remove" in again.stdout
 
 
 def choices(home: Paths, target: Target, *wants: Want, here: tuple[InstalledModel, ...] = ()) -> tuple[Choice, ...]:
