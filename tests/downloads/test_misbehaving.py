@@ -303,6 +303,21 @@ async def test_commit_and_hash_are_pinned_by_the_first_answer(
         assert model.path.read_bytes() == files[NAME]
 
 
+async def test_all_parts_are_of_the_commit_that_the_first_was_of(home: Paths, hub: LoopbackHub, tmp_path: Path) -> None:
+    parts = tiny(tmp_path, kib=600, tensors=6, split=2)
+    hub.add("acme/Parts-GGUF", parts)
+    variant = replace(without_sizes(variant_of(hub, parts, repository="acme/Parts-GGUF")), revision=None)
+    last = list(parts)[-1]
+    async with Bench(home, settings_for(hub, limit=0.3)) as bench:
+        added = await bench.downloads.get(variant)
+        await until(lambda: bench.downloads.progress(added.id).done > 50_000)
+        hub.replace("acme/Parts-GGUF", last, parts[last][:-1] + bytes([parts[last][-1] ^ 1]))
+        bench.downloads.limit = None
+        done = (await bench.downloads.ended([added.id]))[0]
+        assert (done.state, done.problem) == (DownloadState.INSTALLED, None)
+        assert {file.path.name: file.path.read_bytes() for file in bench.library.models[0].files} == parts
+
+
 async def test_a_file_that_changes_while_it_comes_is_taken_whole_as_it_is_now(
     home: Paths, hub: LoopbackHub, files: dict[str, bytes], tmp_path: Path
 ) -> None:
