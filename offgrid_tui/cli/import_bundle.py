@@ -16,7 +16,7 @@ from offgrid_tui.cli.table import Column, lines, terminal_width
 from offgrid_tui.foundation.errors import DamagedError, ExitCode, OffGridError
 from offgrid_tui.foundation.text import clean_line
 from offgrid_tui.foundation.units import bytes_text
-from offgrid_tui.library.errors import NoSpace, Stopped
+from offgrid_tui.library.errors import Stopped
 from offgrid_tui.library.importing import Imported
 from offgrid_tui.library.place import ALL, Method
 from offgrid_tui.system.paths import Paths
@@ -68,7 +68,7 @@ async def import_bundle(opened: Opened, paths: Paths, folder: Path | None, args:
         for one in wanted:
             try:
                 imported = await transfer.install(bundle, one.model, methods)
-            except (Stopped, NoSpace):
+            except Stopped:
                 raise
             except OffGridError as error:
                 refused.append((one, error))

@@ -185,7 +185,7 @@ def test_what_is_not_here_is_fetched_first(
     done = offgrid("fulfil", "-", str(stick), "--yes", home=a, stdin=wish)
     assert "safe to remove" in done.stdout
     offgrid("import", str(stick), "--trust-once", home=b)
-    (model,) = in_json("list", home=b)["models"]
+    (model,) = [one for one in in_json("list", home=b)["models"] if one["origin"] == "imported"]
     assert model["files"][0]["sha256"] == made_models.sha256(file) and model["repository"] == "acme/Tiny-GGUF"
     again = offgrid("fulfil", "-", str(tmp_path / "again"), "--here", home=a, stdin=wish)
     assert "safe to remove" in again.stdout
