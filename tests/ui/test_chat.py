@@ -96,7 +96,8 @@ async def test_regenerate_says_why_it_cannot(home: Paths) -> None:
         assert desk.provider.requests == []
 
 
-async def test_a_message_that_cannot_be_sent_stays(home: Paths) -> None:
+async def test_a_message_that_cannot_be_sent_stays(home: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("offgrid_tui.chat.guide.STARTER_MODEL", home.data / "none.gguf")  # a copy without the guide
     async with open_desk(home, model=None) as desk:
         assert desk.shows("No model yet") and desk.shows("^o")
         await desk.write("Are you there?")
