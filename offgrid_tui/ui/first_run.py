@@ -37,8 +37,8 @@ async def welcome(app: OffGridApp) -> None:
     at = await asyncio.to_thread(station.fit.snapshot)
     adoptable = await _adopt(app, dry=True)
     await station.database.write(lambda conn: put_state(conn, SEEN, True))
-    if not app.screen_stack or len(app.screen_stack) > 1:
-        return  # the user is somewhere else by now
+    if not app.screen_stack or len(app.screen_stack) > 1 or not app.chat_screen.untouched:
+        return  # the user is somewhere else by now, or has begun to write: nothing comes between them and the guide
     machine = describe(at.hardware, at.memory.share)
     app.push_screen(Welcome(machine, picks, adoptable, guide() is not None), lambda chosen: _chosen(app, chosen))
 

@@ -33,8 +33,9 @@ The guide inside OffGrid: a language model of $parameters million parameters, tr
 ## What it is for
 
 - It makes the first chat possible on a fresh machine without a network; help leads to it (`?`, then enter).
-- It knows what `tools/starter/facts.toml` says of OffGrid; calls simple tools that are described in its prompt; quotes
-  from a passage that is given to it, with its number; remembers what was said in the chat; says when it does not know.
+- It was trained to know what `tools/starter/facts.toml` says of OffGrid; to call simple tools that are described in its
+  prompt; to quote from a passage that is given to it, with its number; to remember what was said in the chat; to say
+  when it does not know. How well it does any of that stands under Figures.
 - It gives OffGrid's tests a real model with real tokens, tool calls and ends.
 
 ## What it is not for
@@ -55,7 +56,8 @@ nowhere.
 
 $training
 
-Muon for the matrices, AdamW for embedding and norms; $steps steps of 16,384 tokens; bf16 on a CPU.
+One pass over the corpus is 42 million tokens. Muon for the matrices, AdamW for embedding and norms; $steps steps of
+8,192 tokens; bf16 on a CPU.
 `make starter` does all of it again.
 
 ## Figures

@@ -42,7 +42,7 @@ def met() -> Content:
         (f"  {LABEL}\n", "$warn"),
         "I am Pocket, the guide inside OffGrid: a very small model that knows how OffGrid works and little else.\n"
         "Ask me what a key does, how to bring a model over on a USB stick, or which models fit this machine.\n"
-        "For real work get a real model.\n\n",
+        "I can be wrong where the help (?) is not. For real work get a real model.\n\n",
         *_key("esc 1", "opens the Catalog: what there is, and what fits this machine"),
         *_key("^o", "chooses another model that is here"),
         *_key("enter", "sends the message"),

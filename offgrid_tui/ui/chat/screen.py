@@ -96,6 +96,11 @@ class ChatScreen(KeepingScreen):
     # ── asking ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
+    def untouched(self) -> bool:
+        """Nothing was said here, and nothing stands in the input."""
+        return not self._composer.text and not self._transcript.turns and not self._asking
+
+    @property
     def running(self) -> Turn | None:
         """The answer that is being written in the open conversation."""
         return self._transcript.running if self.is_mounted else None
