@@ -23,7 +23,6 @@ from offgrid_tui.network.policy import NetworkPolicy
 from offgrid_tui.settings.schema import Settings
 from offgrid_tui.system.paths import Paths
 
-
 _CELLS = 10  # of the bar: name, bar and figures together fit 80 columns
 
 

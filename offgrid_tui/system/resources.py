@@ -7,9 +7,7 @@ from pathlib import Path
 from offgrid_tui.foundation.errors import DamagedError
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-STARTER_MODEL = (
-    _PACKAGE / "starter" / "pocket.gguf"
-)  # a copy without it works all the same
+STARTER_MODEL = _PACKAGE / "starter" / "pocket.gguf"  # a copy without it works all the same
 
 
 def resource(name: str) -> Path:
