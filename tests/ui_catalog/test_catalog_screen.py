@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.widgets import Tabs
 
 from offgrid_tui.catalog.model import Kind
+from offgrid_tui.downloads.publishers import to_ask_about
 from offgrid_tui.fit.model import Level
+from offgrid_tui.library.model import ModelState
 from offgrid_tui.models.filter import Fits, Order, kinds_of, level_of
+from offgrid_tui.settings.schema import NetworkSettings, Settings
 from offgrid_tui.system.paths import Paths
+from offgrid_tui.ui.catalog.acting import COMING
 from offgrid_tui.ui.catalog.full import FullDetails
+from offgrid_tui.ui.catalog.getting import get_model
 from offgrid_tui.ui.frame.keybar import hints
 from offgrid_tui.ui.overlays.help import Help
 from offgrid_tui.ui.overlays.picker import Picker
+from offgrid_tui.ui.overlays.questions import Confirm
 from tests.ui_catalog.catalog_desk import open_catalog
 
 
@@ -92,13 +100,55 @@ async def test_enter_opens_everything_about_a_model(home: Paths) -> None:
 async def test_what_cannot_be_done_is_greyed_with_the_reason(home: Paths) -> None:
     async with open_catalog(home, size=(80, 60)) as desk:
         reasons = {hint.action: hint.reason for _, hint in hints(desk.screen)}
-        assert "can't download yet" in reasons["get"] and reasons["activate"] == "it is not here"
-        await desk.press("g")
-        assert "can't download yet" in desk.toasts()[-1]
+        assert reasons["stick"] == reasons["activate"] == "it is not here" and reasons["get"] == ""
+        await desk.press("b")
+        assert "not here" in desk.toasts()[-1]
         await desk.press("question_mark")
         await desk.until(lambda: isinstance(desk.app.screen, Help), "the help")
-        assert desk.shows("Download this model: this version can't download yet")
+        assert desk.shows("Download this model")
         assert desk.shows("Let this model answer from now on: it is not here")
+
+
+NOBODY = "http://127.0.0.1:9"  # no hub listens there
+
+
+async def test_a_model_is_got_and_its_coming_shown(home: Paths) -> None:
+    settings = replace(Settings(), network=NetworkSettings(hub=NOBODY))
+    async with open_catalog(home, settings=settings) as desk:
+        row = desk.screen.row
+        assert row is not None and row.variant is not None
+        await desk.press("g")
+        downloads = desk.app.workstation.downloads
+        await desk.until(lambda: downloads.all, "the download")
+        assert [one.name for one in downloads.all] == [row.name]
+        await desk.until(lambda: any("on its way" in toast for toast in desk.toasts()), "a word")
+        await desk.until(lambda: desk.screen.row and desk.screen.row.state in COMING, "the row's state")
+        assert desk.screen.why_not("get") == "it is on its way"
+
+
+async def test_a_publisher_whom_nobody_knows_is_asked_about_once(home: Paths) -> None:
+    settings = replace(Settings(), network=NetworkSettings(hub=NOBODY))
+    async with open_catalog(home, settings=settings) as desk:
+        strange = next(
+            row for row in desk.screen.rows if row.trust == "community" and row.state is ModelState.AVAILABLE
+        )
+        app, downloads = desk.app, desk.app.workstation.downloads
+        assert strange.variant is not None
+        for answer in ("n", "y"):
+            app.start(get_model(app, strange, strange.variant))
+            await desk.until(lambda: isinstance(app.screen, Confirm), "the question")
+            assert desk.shows("vouches") and not downloads.all
+            await desk.press(answer)
+        await desk.until(lambda: downloads.all, "the download")
+        assert await to_ask_about(app.workstation.database, [strange.variant]) == ()
+
+
+async def test_off_grid_nothing_is_got(home: Paths) -> None:
+    settings = replace(Settings(), network=NetworkSettings(offgrid=True))
+    async with open_catalog(home, settings=settings) as desk:
+        await desk.press("g")
+        await desk.until(lambda: any("off-grid mode is on" in toast for toast in desk.toasts()), "the refusal")
+        assert not desk.app.workstation.downloads.all
 
 
 async def test_the_palette_has_the_actions_of_the_screen(home: Paths) -> None:

@@ -20,7 +20,8 @@ from offgrid_tui.ui.errors import tells_errors
 from offgrid_tui.ui.frame.screen import FrameScreen
 
 NO_ROW = "no model is chosen"
-NO_TRANSFERS = "this version can't download yet: i imports a file"
+ON_ITS_WAY = "it is on its way"
+COMING = (ModelState.QUEUED, ModelState.WAITING, ModelState.DOWNLOADING, ModelState.PAUSED, ModelState.VERIFYING)
 NO_STICKS = "this version can't write to a stick yet"
 
 
@@ -103,8 +104,12 @@ class ActingScreen(FrameScreen):
         if row is None:
             return ""
         match action:
-            case "get":
-                return "it is here already" if is_here(row) else NO_TRANSFERS
+            case "get" if is_here(row):
+                return "it is here already"
+            case "get" if row.state in COMING:
+                return ON_ITS_WAY
+            case "get" if row.variant is None or row.state is ModelState.UNAVAILABLE:
+                return clean_line(row.variant.reason, 60) if row.variant is not None else "it can't be had"
             case "stick":
                 return NO_STICKS if is_here(row) else "it is not here"
             case "activate" if row.state is ModelState.ACTIVE:
@@ -127,8 +132,12 @@ class ActingScreen(FrameScreen):
         if not self.refused("details") and self.row is not None:
             self.app.push_screen(FullDetails(self.row))
 
-    def action_get(self) -> None:
-        self.refused("get")
+    @tells_errors
+    async def action_get(self) -> None:
+        from offgrid_tui.ui.catalog.getting import get_model
+
+        if not self.refused("get") and self.row is not None and self.row.variant is not None:
+            await get_model(self.app, self.row, self.row.variant)
 
     def action_stick(self) -> None:
         self.refused("stick")
