@@ -99,9 +99,9 @@ def test_thinking_is_kept_apart(engine_home: Paths, tmp_path: Path) -> None:
     assert (found["text"], found["thinking"].strip()) == ("Forty-two.", "Let me see")
 
 
-def test_without_a_model_the_last_one_answers(engine_home: Paths, reciter: Path) -> None:
-    none = offgrid("ask", "Hello")
-    assert none.returncode == 3 and "--model" in none.stderr and not none.stdout
+def test_without_a_model_the_last_one_answers_and_before_it_the_guide(engine_home: Paths, reciter: Path) -> None:
+    first = offgrid("ask", "Hello")
+    assert first.returncode == 0 and "Pocket, the guide, answers" in first.stderr and first.stdout.strip()
     assert offgrid("ask", "Hello", "--model", reciter).returncode == 0
     assert offgrid("ask", "Hello again").stdout == RECITATION + "\n"
 
