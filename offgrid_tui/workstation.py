@@ -165,9 +165,8 @@ class Workstation:
     def sampling(self, model: str | None) -> Sampling:
         """How `model` chooses its words, by the settings."""
         chat = self.settings.chat
-        chosen = self.settings.origin("chat.temperature").source != "default"
         return Sampling(
-            temperature=temperature(model, chat, chosen=chosen),
+            temperature=temperature(model, self.settings),
             top_k=chat.top_k,
             top_p=chat.top_p,
             min_p=chat.min_p,

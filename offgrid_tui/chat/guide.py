@@ -6,7 +6,7 @@ from collections.abc import Iterable, Set
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from offgrid_tui.settings.schema import ChatSettings
+from offgrid_tui.settings.schema import Settings
 from offgrid_tui.system.resources import STARTER_MODEL
 
 if TYPE_CHECKING:  # what it stands on costs 15 ms
@@ -51,10 +51,11 @@ def usual_model(recent: Iterable[str], installed: Iterable[InstalledModel], fold
     return _newest(folder, {str(file.path) for model in known for file in model.files}) or guide()
 
 
-def temperature(model: str | None, settings: ChatSettings, *, chosen: bool) -> float:
+def temperature(model: str | None, settings: Settings) -> float:
     """How freely `model` chooses its words. The guide says what is likeliest, unless the user has chosen otherwise:
     it is asked for facts, and a small model strays."""
-    return settings.temperature if chosen or not is_guide(model) else 0.0
+    chosen = settings.origin("chat.temperature").source != "default"
+    return settings.chat.temperature if chosen or not is_guide(model) else 0.0
 
 
 def _talks(model: InstalledModel) -> bool:

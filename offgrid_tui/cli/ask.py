@@ -121,8 +121,7 @@ def _sampling(settings: Settings, model: str) -> Sampling:
     """The settings' own words are those of the contract."""
     names = {field.name for field in fields(Sampling)} & {field.name for field in fields(settings.chat)}
     values = {name: getattr(settings.chat, name) for name in names}
-    chosen = settings.origin("chat.temperature").source != "default"
-    return Sampling(**values | {"temperature": temperature(model, settings.chat, chosen=chosen)})
+    return Sampling(**values | {"temperature": temperature(model, settings)})
 
 
 class _Answer:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from offgrid_tui.chat.guide import guide, here, is_guide, temperature, usual_model
 from offgrid_tui.library.model import Check, Facts, InstalledFile, InstalledModel, Origin
-from offgrid_tui.settings.schema import ChatSettings
+from offgrid_tui.settings.schema import Origin as From
+from offgrid_tui.settings.schema import Settings
 
 ELSEWHERE = "/opt/old/lib/python3.11/site-packages/offgrid_tui/starter/pocket.gguf"
 
@@ -64,7 +65,7 @@ def test_the_guide_is_known_wherever_it_was_installed() -> None:
 
 
 def test_the_guide_says_what_is_likeliest_unless_the_user_chose() -> None:
-    settings = ChatSettings()
-    assert temperature(ELSEWHERE, settings, chosen=False) == 0.0
-    assert temperature(ELSEWHERE, settings, chosen=True) == settings.temperature
-    assert temperature("/home/me/x.gguf", settings, chosen=False) == settings.temperature
+    settings, chosen = Settings(), Settings(origins={"chat.temperature": From("file")})
+    assert temperature(ELSEWHERE, settings) == 0.0
+    assert temperature(ELSEWHERE, chosen) == settings.chat.temperature
+    assert temperature("/home/me/x.gguf", settings) == settings.chat.temperature

@@ -10,10 +10,7 @@ import os
 import resource
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from offgrid_tui.database.database import Database
 from offgrid_tui.foundation.errors import OffGridError
@@ -23,6 +20,7 @@ from offgrid_tui.library.importing import Wish, find_sets
 from offgrid_tui.library.place import ALL, Method
 from offgrid_tui.library.service import Library
 from offgrid_tui.system.paths import Paths
+from tests.support.holding import hold
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,30 +37,14 @@ def start(home: Paths, *words: str, before: tuple[str, ...] = ()) -> subprocess.
     )
 
 
-def _hold(module: Any, name: str, after: int) -> None:
-    """Let `module.name` work `after` times; then say so and wait for ever."""
-    real: Callable[..., Any] = getattr(module, name)
-    count = 0
-
-    def held(*arguments: Any, **named: Any) -> Any:
-        nonlocal count
-        count += 1
-        if count > after:
-            print("held", flush=True)
-            time.sleep(600)
-        return real(*arguments, **named)
-
-    setattr(module, name, held)
-
-
 HOLDS = {
-    "copying": lambda: _hold(place, "_write_all", 1),
-    "before-journal": lambda: _hold(staging, "atomic_write", 0),
-    "renaming": lambda: _hold(staging, "sync_folder", 3),  # the arrival's own, then two for the first file
-    "recording": lambda: _hold(staging, "write_receipt", 0),
-    "moving": lambda: _hold(moving, "place", 1),
-    "switching": lambda: _hold(moving, "_switch", 0),
-    "removing": lambda: _hold(moving, "_remove", 0),
+    "copying": lambda: hold(place, "_write_all", 1),
+    "before-journal": lambda: hold(staging, "atomic_write", 0),
+    "renaming": lambda: hold(staging, "sync_folder", 3),  # the arrival's own, then two for the first file
+    "recording": lambda: hold(staging, "write_receipt", 0),
+    "moving": lambda: hold(moving, "place", 1),
+    "switching": lambda: hold(moving, "_switch", 0),
+    "removing": lambda: hold(moving, "_remove", 0),
 }
 
 

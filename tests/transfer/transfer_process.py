@@ -10,10 +10,7 @@ import os
 import resource
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from offgrid_tui.database.database import Database
 from offgrid_tui.foundation.errors import OffGridError
@@ -24,6 +21,7 @@ from offgrid_tui.library.service import Library
 from offgrid_tui.system.paths import Paths
 from offgrid_tui.transfer import copying, exporting, installing
 from offgrid_tui.transfer.service import TransferService
+from tests.support.holding import hold
 
 ROOT = Path(__file__).resolve().parents[2]
 KIB = 1024
@@ -47,34 +45,18 @@ def said(home: Paths, *words: str, before: tuple[str, ...] = ()) -> str:
     return out
 
 
-def _hold(module: Any, name: str, after: int) -> None:
-    """Let `module.name` work `after` times; then say so and wait for ever."""
-    real: Callable[..., Any] = getattr(module, name)
-    count = 0
-
-    def held(*arguments: Any, **named: Any) -> Any:
-        nonlocal count
-        count += 1
-        if count > after:
-            print("held", flush=True)
-            time.sleep(600)
-        return real(*arguments, **named)
-
-    setattr(module, name, held)
-
-
 HOLDS = {
-    "first-write": lambda: _hold(copying, "_write_at", 1),  # the first is the journal's
-    "writing": lambda: _hold(copying, "_write_at", 4),
-    "reading-back": lambda: _hold(exporting, "read_back", 0),
-    "papers": lambda: _hold(exporting, "_write_papers", 0),
-    "texts": lambda: _hold(exporting, "_require_complete", 0),
-    "signature": lambda: _hold(exporting, "sign", 0),
-    "sync": lambda: _hold(exporting, "sync_medium", 0),
-    "joining": lambda: _hold(copying, "_write_at", 2),
-    "joined": lambda: _hold(installing, "_described", 0),
-    "committing": lambda: _hold(staging, "atomic_write", 0),
-    "renaming": lambda: _hold(staging, "sync_folder", 2),
+    "first-write": lambda: hold(copying, "_write_at", 1),  # the first is the journal's
+    "writing": lambda: hold(copying, "_write_at", 4),
+    "reading-back": lambda: hold(exporting, "read_back", 0),
+    "papers": lambda: hold(exporting, "_write_papers", 0),
+    "texts": lambda: hold(exporting, "_require_complete", 0),
+    "signature": lambda: hold(exporting, "sign", 0),
+    "sync": lambda: hold(exporting, "sync_medium", 0),
+    "joining": lambda: hold(copying, "_write_at", 2),
+    "joined": lambda: hold(installing, "_described", 0),
+    "committing": lambda: hold(staging, "atomic_write", 0),
+    "renaming": lambda: hold(staging, "sync_folder", 2),
 }
 
 
