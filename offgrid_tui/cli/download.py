@@ -135,7 +135,7 @@ def _end(args: argparse.Namespace, here: list[Wanted], done: tuple[Download, ...
 
 async def _recommended(opened: Opened, *, quiet: bool) -> Wanted:
     speeds, rows = opened.speeds, opened.models.rows()
-    picks = await asyncio.to_thread(lambda: recommended(speeds.of_rows(rows), speeds.estimator(), ("chat",)))
+    picks = await asyncio.to_thread(lambda: recommended(rows, speeds, ("chat",)))
     # In the middle of fastest, balanced and best; where that is none, any.
     pick = next((p for p in sorted(picks, key=lambda p: p.label.value != "balanced") if p.row is not None), None)
     if pick is None or pick.row is None:

@@ -52,7 +52,7 @@ async def _run(args: argparse.Namespace, paths: Paths) -> int:
     roles = (args.role,) if args.role else ROLES
     async with open_models(paths, load_settings(paths)) as opened:
         speeds, rows = opened.speeds, opened.models.rows()
-        picks = await asyncio.to_thread(lambda: recommended(speeds.of_rows(rows), speeds.estimator(), roles))
+        picks = await asyncio.to_thread(lambda: recommended(rows, speeds, roles))
     if args.json:
         value = {
             "memory_bytes": hardware.memory.usable,

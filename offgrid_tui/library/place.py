@@ -15,6 +15,7 @@ from pathlib import Path
 from offgrid_tui.library.errors import failed
 from offgrid_tui.library.hashing import CHUNK, forget_pages, sha256_of
 from offgrid_tui.library.work import Job
+from offgrid_tui.system.durable import sync_data
 
 _FICLONE = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int)
 _SYNC_EVERY = 64 * 2**20  # bytes
@@ -117,7 +118,7 @@ def _copy(source: Path, target: Path, job: Job) -> str:
                 forget_pages(read.fileno(), done, size)
                 done += size
                 if done - synced >= _SYNC_EVERY:
-                    os.fdatasync(descriptor) if hasattr(os, "fdatasync") else os.fsync(descriptor)
+                    sync_data(descriptor)
                     forget_pages(descriptor, synced, done - synced)
                     synced = done
                 job.advance(size)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from offgrid_tui.catalog.model import CatalogModel, Kind, Proof, Tier
 from offgrid_tui.fit.recommend import ROLES, Candidate, Label, recommend
-from offgrid_tui.fit.speed import SpeedEstimator, active_share
+from offgrid_tui.fit.speed import active_share
 from offgrid_tui.library.model import ModelState
 from offgrid_tui.models.model import ModelRow, Speed
+from offgrid_tui.models.speeds import MachineSpeeds
 
 _NOT_TO_HAVE = (ModelState.UNAVAILABLE, ModelState.BROKEN)
 
@@ -25,11 +26,12 @@ class Pick:
     reason: str
 
 
-def recommended(rows: Iterable[ModelRow], speeds: SpeedEstimator, roles: Sequence[str] = ROLES) -> tuple[Pick, ...]:
-    """Fastest, balanced and best for each of `roles`, of the models that can be had and proven, and those here."""
+def recommended(rows: Iterable[ModelRow], speeds: MachineSpeeds, roles: Sequence[str] = ROLES) -> tuple[Pick, ...]:
+    """Fastest, balanced and best for each of `roles`, of the models that can be had and proven, and those here.
+    Blocking: speeds may have to be measured."""
     by_key: dict[str, tuple[ModelRow, Candidate]] = {}
-    for one in rows:
-        if (candidate := _candidate(one, speeds)) is not None:
+    for one in speeds.of_rows(rows):
+        if (candidate := _candidate(one)) is not None:
             by_key[one.key] = (one, candidate)
     picks = []
     for found in recommend((candidate for _, candidate in by_key.values()), roles):
@@ -42,24 +44,13 @@ def recommended(rows: Iterable[ModelRow], speeds: SpeedEstimator, roles: Sequenc
     return tuple(picks)
 
 
-def estimated_speed(row: ModelRow, speeds: SpeedEstimator) -> Speed | None:
-    """How fast the row's model would write here: as it was measured, else estimated from what it reads for a token."""
-    if row.speed is not None:
-        return row.speed
-    if not row.size:
-        return None
-    share = active_share(row.model.shape) if row.model is not None and row.model.shape is not None else 1.0
-    found = speeds.tokens_per_second(int(row.size * share))
-    return None if found is None else Speed(found, measured=False)
-
-
-def _candidate(row: ModelRow, speeds: SpeedEstimator) -> Candidate | None:
+def _candidate(row: ModelRow) -> Candidate | None:
     model, variant = row.model, row.variant
     if model is None or row.verdict is None or row.state in _NOT_TO_HAVE or not row.size or not row.parameters:
         return None
     if row.installed is None and (variant is None or variant.proof is not Proof.PROVEN):
         return None
-    speed = estimated_speed(row, speeds)
+    speed = row.speed
     return Candidate(
         key=row.key,
         name=row.name,

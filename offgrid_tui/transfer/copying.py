@@ -15,7 +15,7 @@ from typing import Any
 
 from offgrid_tui.library.hashing import CHUNK, forget_pages
 from offgrid_tui.library.work import Job
-from offgrid_tui.system.durable import sync_folder
+from offgrid_tui.system.durable import sync_data, sync_folder
 from offgrid_tui.transfer.layout import PARTIAL
 
 _SYNC_EVERY = 64 * 2**20  # bytes
@@ -91,7 +91,7 @@ def _copy(read: int, stretch: Stretch, descriptor: int, at: int, digests: list[A
         forget_pages(read, stretch.start + done, got)
         done += got
         if done - synced >= _SYNC_EVERY:
-            os.fdatasync(descriptor) if hasattr(os, "fdatasync") else os.fsync(descriptor)
+            sync_data(descriptor)
             forget_pages(descriptor, at + synced, done - synced)
             synced = done
         job.advance(got)

@@ -33,7 +33,7 @@ async def welcome(app: OffGridApp) -> None:
     if station.library.models:
         return
     rows = station.models.rows()
-    picks = await asyncio.to_thread(lambda: recommended(rows, station.speeds.estimator(), ROLES))
+    picks = await asyncio.to_thread(lambda: recommended(rows, station.speeds, ROLES))
     at = await asyncio.to_thread(station.fit.snapshot)
     adoptable = await _adopt(app, dry=True)
     await station.database.write(lambda conn: put_state(conn, SEEN, True))

@@ -21,6 +21,7 @@ from offgrid_tui.downloads.places import aside_of, journal_of, part_of
 from offgrid_tui.foundation.errors import OffGridError
 from offgrid_tui.library.errors import failed
 from offgrid_tui.library.hashing import CHUNK, forget_pages
+from offgrid_tui.system.durable import sync_data
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -118,7 +119,7 @@ class Part:
         with self._guard, self._system():
             if self._descriptor < 0 or self.whole:
                 return
-            _sync(self._descriptor)
+            sync_data(self._descriptor)
             forget_pages(self._descriptor, self.journal.offset, self.offset - self.journal.offset)
             journal = replace(self.journal, offset=self.offset)
             write_journal(self._journal_path, journal)
@@ -177,10 +178,3 @@ class Part:
             if error.errno == errno.EFBIG:
                 raise FileTooLarge(self.name, self.offset) from None
             raise failed(f"Writing {self.name}", self.path, error) from None
-
-
-def _sync(descriptor: int) -> None:
-    if hasattr(os, "fdatasync"):
-        os.fdatasync(descriptor)
-    else:
-        os.fsync(descriptor)

@@ -78,7 +78,7 @@ class Recommendations(ModalScreen[str | None]):
         await models.ready()
         rows = models.rows()
 
-        return await asyncio.to_thread(lambda: recommended(rows, speeds.estimator()))
+        return await asyncio.to_thread(lambda: recommended(rows, speeds))
 
     @property
     def picks(self) -> Sequence[Pick]:
